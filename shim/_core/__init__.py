@@ -1,0 +1,1 @@
+"""Dispatch: the registry of backends, the decision, the sink. Not for applications."""

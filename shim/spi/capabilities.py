@@ -1,0 +1,86 @@
+"""What a backend can do, stated once.
+
+`BackendInfo.capabilities` is read by the runtime (:class:`~shim.spi.errors.CapabilityError`), by
+`shim doctor`, and by the conformance suite's ``@requires``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Component(StrEnum):
+    """A part of the SDK that a flag can route on its own. The value is the flag key."""
+
+    PEER = "peer"
+    VIDEO_CONVERT = "video_convert"
+    AUDIO_RESAMPLE = "audio_resample"
+    VIDEO_ENCODE = "video_encode"
+    VIDEO_DECODE = "video_decode"
+    DATA_TRANSPORT = "data_transport"
+    SURFACE = "surface"
+
+
+class Capability(StrEnum):
+    """One thing an engine can do. Names say the ability, never the vendor."""
+
+    # CORE: every peer engine has these.
+    OFFER_ANSWER = "sdp.offer_answer"
+    ICE_HOST = "ice.host"
+    DATA_CHANNELS = "data.channels"
+    DATA_UNORDERED = "data.unordered"
+    DATA_NEGOTIATED = "data.negotiated"
+    AUDIO_OPUS = "audio.opus"
+    VIDEO_VP8 = "video.vp8"
+    TRANSCEIVERS = "rtp.transceivers"
+    REPLACE_TRACK = "rtp.replace_track"
+    STATS = "stats"
+    # Session negotiation.
+    ROLLBACK = "sdp.rollback"
+    PRANSWER = "sdp.pranswer"
+    # ICE and transports.
+    TRICKLE = "ice.trickle"
+    ICE_RESTART = "ice.restart"
+    ICE_RELAY = "ice.relay"
+    ICE_MDNS = "ice.mdns"
+    ICE_DISCONNECTED = "ice.disconnected"
+    CANDIDATE_ERRORS = "ice.candidate_errors"
+    PORT_RANGE = "ice.port_range"
+    SET_CONFIGURATION = "ice.set_configuration"
+    MTU = "transport.mtu"
+    CERTIFICATES = "transport.certificates"
+    ORTC = "transport.ortc"
+    # Data channels.
+    DATA_MAX_RETRANSMITS = "data.max_retransmits"
+    DATA_MAX_LIFETIME = "data.max_packet_life_time"
+    # RTP.
+    VIDEO_H264 = "video.h264"
+    VIDEO_VP9 = "video.vp9"
+    VIDEO_AV1 = "video.av1"
+    CODEC_PREFERENCES = "rtp.codec_preferences"
+    TRANSCEIVER_STOP = "rtp.transceiver_stop"
+    SEND_PARAMETERS = "rtp.send_parameters"
+    SIMULCAST = "rtp.simulcast"
+    DTMF = "rtp.dtmf"
+    ENCODED_SEND = "rtp.encoded_send"
+    BITRATE_BOUNDS = "rtp.bitrate_bounds"
+    JITTER_TARGET = "rtp.jitter_target"
+    OPUS_PARAMETERS = "audio.opus_parameters"
+
+
+CORE: Final[frozenset[Capability]] = frozenset(
+    {
+        Capability.OFFER_ANSWER,
+        Capability.ICE_HOST,
+        Capability.DATA_CHANNELS,
+        Capability.DATA_UNORDERED,
+        Capability.DATA_NEGOTIATED,
+        Capability.AUDIO_OPUS,
+        Capability.VIDEO_VP8,
+        Capability.TRANSCEIVERS,
+        Capability.REPLACE_TRACK,
+        Capability.STATS,
+    }
+)
+"""Capabilities that a backend with the ``peer`` component may not declare off."""
