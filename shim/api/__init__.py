@@ -1,0 +1,1 @@
+"""The objects that an application holds: aiortc's names over any engine."""
