@@ -1,0 +1,41 @@
+"""Event emission as aiortc applications know it, and async iteration over events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Final
+
+from pyee.asyncio import AsyncIOEventEmitter
+
+_END: Final = object()
+
+
+class Emitter(AsyncIOEventEmitter):
+    """Base of every object with events. Handlers may be functions or coroutine functions."""
+
+    def _iterate(self, event: str, end: str) -> AsyncIterator[Any]:
+        """Yield the argument of each `event` until `end` is emitted. Listens from now on."""
+        queue: asyncio.Queue[Any] = asyncio.Queue()
+        put = queue.put_nowait
+        self.add_listener(event, put)
+        self.add_listener(end, lambda *_: put(_END))
+        return self._consume(queue, lambda: put in self.listeners(event) and self.remove_listener(event, put))
+
+    @staticmethod
+    async def _consume(queue: asyncio.Queue[Any], stop: Callable[[], object]) -> AsyncIterator[Any]:
+        try:
+            while (item := await queue.get()) is not _END:
+                yield item
+        finally:
+            stop()
+
+
+class Done:
+    """What a method returns that aiortc made synchronous and W3C asynchronous: may be awaited or ignored."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+DONE: Final = Done()
