@@ -163,7 +163,7 @@ class Registry:
             try:
                 caller(**news)
             except Exception:
-                logger.exception("plugin %s failed in %s", self._manager.get_name(plugin), hook)
+                logger.exception("plugin %r failed in %s", plugin, hook)
 
     # --- inside: the lock is held --------------------------------------------------------------------
 

@@ -9,15 +9,19 @@ from shim.spi.capabilities import Component
 from shim.spi.errors import FlagConfigError
 
 
-def suggestion(word: str, choices: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"``, or nothing when no choice is near."""
-    near = difflib.get_close_matches(word.strip().lower(), list(choices), n=1, cutoff=0.5)
-    return f" Did you mean {near[0]!r}?" if near else ""
+def suggestion(word: str, choices: Iterable[str], *, cutoff: float = 0.5) -> str:
+    """Return ``" Did you mean 'x'?"``, or nothing when no choice is near.
+
+    :param cutoff: how alike they must be, 0 to 1.
+    """
+    by_folded = {choice.casefold(): choice for choice in choices}
+    near = difflib.get_close_matches(word.strip().casefold(), by_folded, n=1, cutoff=cutoff)
+    return f" Did you mean {str(by_folded[near[0]])!r}?" if near else ""
 
 
 def listed(choices: Iterable[str]) -> str:
     """Return the choices quoted and sorted, for a message."""
-    return ", ".join(repr(choice) for choice in sorted(choices))
+    return ", ".join(repr(str(choice)) for choice in sorted(choices))
 
 
 def as_component(name: Component | str) -> Component:
@@ -29,5 +33,5 @@ def as_component(name: Component | str) -> Component:
         return Component(name)
     except ValueError:
         raise FlagConfigError(
-            f"component {name!r} is not known. Choices: {listed(Component)}.{suggestion(str(name), Component)}"
+            f"component {str(name)!r} is not known. Choices: {listed(Component)}.{suggestion(str(name), Component)}"
         ) from None

@@ -107,6 +107,7 @@ class Resolver:
             return Choice(answer.value, answer.source, "chosen")
         complaint = unknown_backend(answer.value, choices)
         if answer.source in {"explicit", "context"}:
+            trace.append(TraceStep(answer.origin, answer.value, "refused"))
             raise FlagConfigError(f"{component}, {answer.origin} value: {complaint}", component=component)
         self._skip(answer.origin, answer.value, complaint, trace)
         return None
