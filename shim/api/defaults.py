@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
-
-from shim.spi.engines import BitrateBounds
 
 
 @dataclass
@@ -22,20 +21,29 @@ class CodecBitrate:
 
 @dataclass
 class BitrateDefaults:
-    """What the application set, by codec family."""
+    """What the application set, by codec family. `min`, `start` and `max` hold for every new connection."""
 
     vpx: CodecBitrate = field(default_factory=CodecBitrate)
     h264: CodecBitrate = field(default_factory=CodecBitrate)
 
-    def bounds(self) -> BitrateBounds:
-        """Return the bounds of a new connection: the lowest minimum, the highest start and maximum that were set."""
-        codecs = (self.vpx, self.h264)
-        lowest = [codec.min for codec in codecs if codec.min is not None]
-        start = [codec.default for codec in codecs if codec.default is not None]
-        highest = [codec.max for codec in codecs if codec.max is not None]
-        return BitrateBounds(
-            min=min(lowest, default=None), start=max(start, default=None), max=max(highest, default=None)
-        )
+    @property
+    def min(self) -> int | None:
+        """The lowest minimum that was set."""
+        return min(_known((self.vpx.min, self.h264.min)), default=None)
+
+    @property
+    def start(self) -> int | None:
+        """The highest start that was set."""
+        return max(_known((self.vpx.default, self.h264.default)), default=None)
+
+    @property
+    def max(self) -> int | None:
+        """The highest maximum that was set."""
+        return max(_known((self.vpx.max, self.h264.max)), default=None)
+
+
+def _known(values: Iterable[int | None]) -> list[int]:
+    return [value for value in values if value is not None]
 
 
 BITRATE: Final = BitrateDefaults()
