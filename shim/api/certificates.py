@@ -57,8 +57,8 @@ class RTCCertificate:
     def _digest(self, name: str) -> str:
         from cryptography.hazmat.primitives import hashes
 
-        algorithm = {"sha-256": hashes.SHA256, "sha-384": hashes.SHA384, "sha-512": hashes.SHA512}[name]
-        return self._cert.fingerprint(algorithm()).hex(":").upper()
+        algorithms = {"sha-256": hashes.SHA256(), "sha-384": hashes.SHA384(), "sha-512": hashes.SHA512()}
+        return self._cert.fingerprint(algorithms[name]).hex(":").upper()
 
 
 def _self_signed(key: EllipticCurvePrivateKey) -> x509.Certificate:

@@ -20,10 +20,15 @@ class Emitter(AsyncIOEventEmitter):
         put = queue.put_nowait
         self.add_listener(event, put)
         self.add_listener(end, lambda *_: put(_END))
-        return self._consume(queue, lambda: put in self.listeners(event) and self.remove_listener(event, put))
+
+        def stop() -> None:
+            if put in self.listeners(event):
+                self.remove_listener(event, put)
+
+        return self._consume(queue, stop)
 
     @staticmethod
-    async def _consume(queue: asyncio.Queue[Any], stop: Callable[[], object]) -> AsyncIterator[Any]:
+    async def _consume(queue: asyncio.Queue[Any], stop: Callable[[], None]) -> AsyncIterator[Any]:
         try:
             while (item := await queue.get()) is not _END:
                 yield item

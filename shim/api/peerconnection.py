@@ -33,7 +33,7 @@ from shim.api.rtp import (
     find_sender,
 )
 from shim.api.sdp import SessionDescription as ParsedDescription
-from shim.api.sdp import candidate_to_sdp
+from shim.api.sdp import candidate_to_sdp, canonical
 from shim.api.stats import RTCStatsReport, report_from
 from shim.api.tracks import MediaStreamTrack, source_of
 from shim.api.transports import RTCSctpTransport, TransportViews
@@ -112,6 +112,7 @@ class RTCPeerConnection(Emitter):
         self._closed: asyncio.Future[None] | None = None
         self._abort: asyncio.Future[None] | None = None
         self._wants_restart = False
+        self._remote_closed: asyncio.Task[None] | None = None
         self._negotiation_pending = False
         self._negotiation_flagged = False
         try:
@@ -440,7 +441,7 @@ class RTCPeerConnection(Emitter):
 
     def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
         self._abort = loop.create_future()
-        self._loop = loop
+        self._event_loop = loop
         self._sink.bind(loop)
 
     def _check_open(self) -> None:
@@ -468,7 +469,8 @@ class RTCPeerConnection(Emitter):
             await self._start()
             assert self._abort is not None
             task = asyncio.ensure_future(call())
-            await asyncio.wait({task, self._abort}, return_when=asyncio.FIRST_COMPLETED)
+            futures: set[asyncio.Future[Any]] = {task, self._abort}
+            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
             if not task.done():
                 task.cancel()
                 raise InvalidStateError(f"{what}: the connection was closed meanwhile", component="peer")
@@ -499,7 +501,7 @@ class RTCPeerConnection(Emitter):
             needed = Capability.ROLLBACK if description.type == "rollback" else Capability.PRANSWER
             self._guard.require(needed, f"{what}({description.type})")
         kind = check_description(description, self._session, local=local)
-        given = SessionDescription(kind, description.sdp)
+        given = SessionDescription(kind, "" if kind == "rollback" else canonical(description.sdp))
         apply = self._engine.set_local_description if local else self._engine.set_remote_description
         self._receiving.local = local
         await self._operate(what, lambda: apply(given))
@@ -513,7 +515,7 @@ class RTCPeerConnection(Emitter):
         description = session.pending_local or session.current_local
         if description is None or ufrags(description.sdp) <= self._gathered or self._abort is None:
             return
-        waiter = self._loop.create_future()
+        waiter = self._event_loop.create_future()
         self._gathering_waiters.add(waiter)
         try:
             await asyncio.wait({waiter, self._abort}, return_when=asyncio.FIRST_COMPLETED)
@@ -581,7 +583,7 @@ class RTCPeerConnection(Emitter):
         if self._abort is None or self._negotiation_pending or self._closed is not None:
             return
         self._negotiation_pending = True
-        self._loop.call_soon(self._check_negotiation_needed)
+        self._event_loop.call_soon(self._check_negotiation_needed)
 
     def _check_negotiation_needed(self) -> None:
         self._negotiation_pending = False

@@ -91,8 +91,8 @@ class EventReceiver:
         pc._channels.clear()
         for transceiver in pc._transceivers.values():
             transceiver._end_track()
-        if pc._sctp is not None:
-            self._guarded(lambda: pc._sctp and pc._sctp._update("closed"))
+        if (sctp := pc._sctp) is not None:
+            self._guarded(lambda: sctp._update("closed"))
         self._guarded(pc._views.close)
         if pc._ice_connection_state != "closed":
             pc._ice_connection_state = "closed"
@@ -106,7 +106,7 @@ class EventReceiver:
         try:
             call()
         except Exception as exc:
-            self._pc._loop.call_exception_handler({"message": "an event handler raised", "exception": exc})
+            self._pc._event_loop.call_exception_handler({"message": "an event handler raised", "exception": exc})
 
     # --- session -------------------------------------------------------------------------------------
 
@@ -175,7 +175,7 @@ class EventReceiver:
         pc = self._pc
         if event.state == "closed":
             # As in aiortc: a remote that closes its transports ends the connection on this side.
-            pc._closing = pc._loop.create_task(pc.close())
+            pc._remote_closed = pc._event_loop.create_task(pc.close())
         elif event.state != pc._connection_state:
             pc._connection_state = event.state
             pc.emit("connectionstatechange")
