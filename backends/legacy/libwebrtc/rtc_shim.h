@@ -338,7 +338,7 @@ int64_t rtc_pc_transports(int64_t pc);
 int64_t rtc_audio_source_new(int64_t factory);
 
 /* s16 interleaved; `samples` per channel, >= 0, any number: 10 ms blocks are cut inside and the rest is kept
- * for the next push. rate 8000 to 192000 Hz, a multiple of 50; channels 1, 2, 4, 6 or 8. Another rate or
+ * for the next push. rate 8000 to 192000 Hz, a multiple of 25; channels 1, 2, 4, 6 or 8. Another rate or
  * channel count than before drops the rest. Encodes on the calling thread's time only in part (0.03 ms per
  * block). */
 int rtc_audio_source_push(int64_t source, const int16_t* pcm, int rate, int channels, int samples);

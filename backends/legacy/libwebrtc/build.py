@@ -1,0 +1,219 @@
+"""Builds libwebrtc_legacy.so (our C ABI over Debian's libwebrtc) and the cffi module _webrtc_legacy beside it.
+
+    python build.py [--out DIR] [--jobs N] [--force]
+
+The C++ is compiled by g++ directly: Python's own flags contain -DNDEBUG, which would change class layouts against the
+archive and corrupt the heap.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HEADER = HERE / "rtc_shim.h"
+EXPORTS = HERE / "exports.map"
+LIBRARY = "libwebrtc_legacy.so"
+MODULE = "_webrtc_legacy"
+INCLUDE = Path("/usr/include/tg_owt")
+ARCHIVE = Path("/usr/lib/x86_64-linux-gnu/libtg_owt.a")
+HOW = "apt-get install libtgowt-dev g++ pkg-config"
+
+COMPILE_FLAGS = [
+    "-std=c++20",
+    "-O2",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fvisibility-inlines-hidden",
+    "-ffunction-sections",
+    "-fdata-sections",
+    "-UNDEBUG",
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",  # libwebrtc's own headers
+    "-DWEBRTC_POSIX",
+    "-DWEBRTC_LINUX",
+    f"-isystem{INCLUDE}",
+    f"-isystem{INCLUDE}/third_party/libyuv/include",
+]
+PACKAGES = ["openssl", "libavcodec", "libavutil", "opus", "vpx", "libsrtp2"]
+LIBRARIES = [
+    "absl_strings",
+    "absl_throw_delegate",
+    "absl_bad_optional_access",
+    "absl_bad_variant_access",
+    "ssl",
+    "crypto",
+    "avcodec",
+    "avutil",
+    "opus",
+    "vpx",
+    "srtp2",
+    "dl",
+    "pthread",
+]
+
+
+class BuildError(RuntimeError):
+    """The build cannot be done here; the message says why and what to do."""
+
+
+def check_prerequisites() -> None:
+    """Raise BuildError with one line on the first thing that is missing."""
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise BuildError(
+            f"the legacy backend is built for x86_64 Linux only (Debian's libtg_owt.a is not position independent); "
+            f"this is {sys.platform} on {platform.machine()}: use the native backend"
+        )
+    for tool in ("g++", "gcc", "strip", "pkg-config"):
+        if shutil.which(tool) is None:
+            raise BuildError(f"{tool} is missing: {HOW}")
+    for path in (INCLUDE / "api" / "peer_connection_interface.h", ARCHIVE):
+        if not path.exists():
+            raise BuildError(f"{path} is missing: {HOW}")
+    for package in PACKAGES:
+        if subprocess.run(["pkg-config", "--exists", package], check=False).returncode:
+            raise BuildError(f"pkg-config does not know {package}: {HOW}")
+    try:
+        import cffi  # noqa: F401
+    except ImportError:
+        raise BuildError("the Python package cffi is missing: pip install cffi") from None
+
+
+def run(command: list[str]) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BuildError(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    if done.stderr:
+        sys.stderr.write(done.stderr)
+
+
+def newest(paths: list[Path]) -> float:
+    return max(path.stat().st_mtime for path in paths)
+
+
+def up_to_date(target: Path, sources: list[Path]) -> bool:
+    return target.exists() and target.stat().st_mtime >= newest(sources)
+
+
+def dependencies(obj: Path) -> list[Path] | None:
+    """Our own headers and the source of an object, from the dependency file that g++ wrote; None if unknown."""
+    listing = obj.with_suffix(".d")
+    if not listing.exists():
+        return None
+    words = listing.read_text().replace("\\\n", " ").split()[1:]
+    paths = [Path(word) for word in words]
+    return paths if paths and all(path.exists() for path in paths) else None
+
+
+def compile_one(source: Path, build: Path, force: bool) -> Path:
+    obj = build / (source.stem + ".o")
+    known = dependencies(obj)
+    if force or known is None or not up_to_date(obj, [*known, Path(__file__)]):
+        command = ["g++", *COMPILE_FLAGS, "-MMD", "-MF", str(obj.with_suffix(".d"))]
+        run([*command, "-c", str(source), "-o", str(obj)])
+    return obj
+
+
+def compile_all(build: Path, jobs: int, force: bool) -> list[Path]:
+    # The largest first, so that no long one is left for the end.
+    sources = sorted(HERE.glob("*.cc"), key=lambda path: -path.stat().st_size)
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        objects = list(pool.map(lambda source: compile_one(source, build, force), sources))
+    # pic_compat must come before the archive and before all that pulls from it.
+    return sorted(objects, key=lambda path: (path.stem != "pic_compat", path.stem))
+
+
+def link_library(objects: list[Path], library: Path, force: bool) -> None:
+    if not force and up_to_date(library, [*objects, EXPORTS, ARCHIVE]):
+        return
+    # Linked aside and moved: a running process keeps the file that it has mapped.
+    fresh = library.with_suffix(".so.new")
+    run(
+        [
+            "g++",
+            "-shared",
+            "-o",
+            str(fresh),
+            f"-Wl,-soname,{LIBRARY}",
+            "-Wl,--gc-sections",
+            f"-Wl,--version-script={EXPORTS}",
+            "-Wl,-z,defs",
+            "-Wl,-z,text",
+            "-Wl,--as-needed",
+            *map(str, objects),
+            str(ARCHIVE),
+            *(f"-l{name}" for name in LIBRARIES),
+        ]
+    )
+    run(["strip", "--strip-unneeded", str(fresh)])
+    os.replace(fresh, library)
+
+
+def cdef() -> str:
+    """The header without its preprocessor lines, as cffi wants it."""
+    lines = HEADER.read_text().splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+def build_module(out: Path, library: Path, force: bool) -> Path:
+    import sysconfig
+
+    from cffi import FFI
+
+    module = out / (MODULE + sysconfig.get_config_var("EXT_SUFFIX"))
+    if not force and up_to_date(module, [HEADER, Path(__file__)]):
+        return module
+    ffi = FFI()
+    ffi.cdef(cdef())
+    ffi.set_source(
+        MODULE,
+        HEADER.read_text(),
+        libraries=[LIBRARY.removeprefix("lib").removesuffix(".so")],
+        library_dirs=[str(library.parent)],
+        extra_link_args=["-Wl,-rpath,$ORIGIN"],
+    )
+    with tempfile.TemporaryDirectory() as tmp:
+        built = Path(ffi.compile(tmpdir=tmp, verbose=False))
+        shutil.copyfile(built, module.with_suffix(".new"))
+        os.replace(module.with_suffix(".new"), module)
+    return module
+
+
+def build(out: str | os.PathLike[str] | None = None, jobs: int | None = None, force: bool = False) -> Path:
+    """Build into `out` (default: the package folder) and return the path of the cffi module. Does nothing when current."""
+    check_prerequisites()
+    out_dir = Path(out).resolve() if out else HERE.parent
+    build_dir = HERE / "build"
+    out_dir.mkdir(parents=True, exist_ok=True)
+    build_dir.mkdir(exist_ok=True)
+    objects = compile_all(build_dir, jobs or os.cpu_count() or 1, force)
+    library = out_dir / LIBRARY
+    link_library(objects, library, force)
+    return build_module(out_dir, library, force)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", help="folder for both files (default: the package folder)")
+    parser.add_argument("--jobs", type=int, help="parallel compilations (default: number of processors)")
+    parser.add_argument("--force", action="store_true", help="compile everything again")
+    args = parser.parse_args()
+    try:
+        print(build(args.out, args.jobs, args.force))
+    except BuildError as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+#include "channel.h"
+
+#include <utility>
+
+#include "json.h"
+
+namespace rtc_shim {
+namespace {
+
+constexpr int64_t kMaxBuffered = 16 * 1024 * 1024;  // libwebrtc refuses more
+constexpr int kMaxPosted = 1 << 20;                 // keeps a flood of empty messages from eating the memory
+constexpr size_t kMaxLabel = 65535;
+
+}  // namespace
+
+Channel::Channel(const std::shared_ptr<Peer>& peer, rtc::scoped_refptr<webrtc::DataChannelInterface> channel)
+    : factory_(peer->shared_factory()),
+      peer_(peer),
+      peer_object_(peer.get()),
+      queue_(peer->queue()),
+      buffered_lane_(std::make_shared<Lane>(1)),
+      channel_(std::move(channel)) {}
+
+Channel::~Channel() { StopObserving(); }
+
+void Channel::Observe(int64_t owner) {
+  owner_ = owner;
+  id_ = channel_->id();
+  state_ = channel_->state();
+  observing_ = true;
+  channel_->RegisterObserver(this);
+}
+
+void Channel::StopObserving() {
+  RunOn(factory_->signaling(), [this] {
+    if (std::exchange(observing_, false)) channel_->UnregisterObserver();
+  });
+  queue_->CloseLane(*buffered_lane_);
+}
+
+std::string Channel::DescribeOptions() const {
+  return Json()
+      .BeginObject()
+      .Field("id", channel_->id())
+      .Field("ordered", channel_->ordered())
+      .FieldOrNull("maxRetransmits", channel_->maxRetransmitsOpt())
+      .FieldOrNull("maxPacketLifeTime", channel_->maxPacketLifeTime())
+      .Field("protocol", channel_->protocol())
+      .Field("negotiated", channel_->negotiated())
+      .Field("priority", static_cast<int>(channel_->priority()))
+      .Field("state", webrtc::DataChannelInterface::DataStateString(channel_->state()))
+      .EndObject()
+      .Take();
+}
+
+Event Channel::NewEvent(uint32_t type) const {
+  Event event(type, owner_);
+  event.c.object = handle();
+  return event;
+}
+
+int64_t Channel::max_message_size() const {
+  const auto peer = peer_.lock();
+  return peer ? peer->max_message_size() : 0;
+}
+
+void Channel::Send(const void* data, size_t len, bool binary) {
+  if (state_ != webrtc::DataChannelInterface::kOpen) throw Error(RTC_ERR_INVALID_STATE, "the channel is not open");
+  // libwebrtc would accept it, fail to send it and close the channel.
+  const int64_t limit = max_message_size();
+  if (len > static_cast<size_t>(limit)) {
+    throw Error(RTC_ERR_MESSAGE_TOO_LARGE, "message of " + std::to_string(len) + " bytes; the remote side takes " +
+                                               std::to_string(limit));
+  }
+  const int64_t size = static_cast<int64_t>(len);
+  if (buffered_ + size > kMaxBuffered || posted_ >= kMaxPosted) {
+    throw Error(RTC_ERR_WOULD_OVERFLOW, "too much is buffered: " + std::to_string(buffered_) + " bytes");
+  }
+  webrtc::DataBuffer buffer(rtc::CopyOnWriteBuffer(static_cast<const uint8_t*>(data), len), binary);
+  buffered_ += size;
+  ++posted_;
+  factory_->signaling()->PostTask(
+      [self = Self(), buffer = std::move(buffer)] { self->SendOnSignaling(buffer); });
+}
+
+void Channel::SendOnSignaling(const webrtc::DataBuffer& buffer) {
+  --posted_;
+  if (channel_->Send(buffer)) return;
+  buffered_ -= static_cast<int64_t>(buffer.size());
+  Event event = NewEvent(RTC_EV_CHANNEL_ERROR);
+  event.c.i0 = RTC_ERR_INVALID_STATE;
+  event.c.i1 = -1;
+  event.data = "a message was not sent: the channel is no longer open";
+  if (observing_) queue_->Post(std::move(event));
+}
+
+void Channel::Close() {
+  // Behind what was sent before, and without waiting.
+  factory_->signaling()->PostTask([self = Self()] { self->channel_->Close(); });
+}
+
+void Channel::OnStateChange() {
+  const auto state = channel_->state();
+  id_ = channel_->id();
+  state_ = state;
+  if (const webrtc::RTCError error = channel_->error();
+      state == webrtc::DataChannelInterface::kClosed && !error.ok()) {
+    Event event = NewEvent(RTC_EV_CHANNEL_ERROR);
+    event.c.i0 = ErrorCode(error.type());
+    event.c.i1 = error.sctp_cause_code() ? *error.sctp_cause_code() : -1;
+    event.data = error.message();
+    queue_->Post(std::move(event));
+  }
+  Event event = NewEvent(RTC_EV_CHANNEL_STATE);
+  event.c.i0 = state;
+  event.c.i1 = id_;
+  event.data = webrtc::DataChannelInterface::DataStateString(state);
+  queue_->Post(std::move(event));
+}
+
+void Channel::OnMessage(const webrtc::DataBuffer& buffer) {
+  Event event = NewEvent(RTC_EV_CHANNEL_MESSAGE);
+  if (buffer.binary) event.c.flags |= RTC_FLAG_BINARY;
+  event.payload = buffer.data;
+  queue_->Post(std::move(event));
+}
+
+void Channel::OnBufferedAmountChange(uint64_t sent) {
+  buffered_ -= static_cast<int64_t>(sent);
+  handed_ += static_cast<int64_t>(sent);
+  Event event = NewEvent(RTC_EV_CHANNEL_BUFFERED);
+  event.c.i0 = buffered_;
+  event.c.i1 = handed_;
+  queue_->Post(buffered_lane_, std::move(event));
+}
+
+namespace {
+
+webrtc::DataChannelInit InitFrom(const rtc_channel_options* options) {
+  webrtc::DataChannelInit init;
+  if (!options) return init;
+  Require(options->protocol || options->protocol_len == 0, "protocol is NULL");
+  Require(options->protocol_len <= kMaxLabel, "protocol is longer than 65535 bytes");
+  Require(options->priority >= RTC_PRIORITY_VERY_LOW && options->priority <= RTC_PRIORITY_HIGH, "unknown priority");
+  Require(options->max_retransmits >= -1 && options->max_retransmits <= 65535, "max_retransmits is out of range");
+  Require(options->max_packet_life_time >= -1 && options->max_packet_life_time <= 65535,
+          "max_packet_life_time is out of range");
+  Require(options->id >= -1 && options->id <= 65535, "id is out of range");
+  Require(!options->negotiated || options->id >= 0, "a negotiated channel needs an id");
+  init.ordered = options->ordered;
+  if (options->max_retransmits >= 0) init.maxRetransmits = options->max_retransmits;
+  if (options->max_packet_life_time >= 0) init.maxRetransmitTime = options->max_packet_life_time;
+  init.negotiated = options->negotiated;
+  init.id = options->id;
+  init.priority = static_cast<webrtc::Priority>(options->priority);
+  if (options->protocol) init.protocol.assign(options->protocol, options->protocol_len);
+  return init;
+}
+
+}  // namespace
+}  // namespace rtc_shim
+
+using rtc_shim::Channel;
+using rtc_shim::Find;
+using rtc_shim::Guard;
+using rtc_shim::Peer;
+using rtc_shim::Registry;
+using rtc_shim::Require;
+
+extern "C" {
+
+int64_t rtc_pc_create_channel(int64_t pc, const char* label, size_t label_len, const rtc_channel_options* options,
+                              int64_t owner) {
+  return Guard([&] {
+    Require(label || label_len == 0, "label is NULL");
+    Require(label_len <= rtc_shim::kMaxLabel, "label is longer than 65535 bytes");
+    const std::string name(label ? label : "", label_len);
+    const webrtc::DataChannelInit init = rtc_shim::InitFrom(options);
+    const auto peer = Find<Peer>(pc);
+    return peer->Call([&] {
+      auto result = peer->pc().CreateDataChannelOrError(name, &init);
+      if (!result.ok()) rtc_shim::ThrowIfError(result.error());
+      const auto channel = std::make_shared<Channel>(peer, result.MoveValue());
+      const int64_t handle = Registry::Instance().Add(channel);
+      channel->Observe(owner);
+      return handle;
+    });
+  });
+}
+
+int rtc_channel_set_owner(int64_t channel, int64_t owner) {
+  return Guard([&] {
+    Find<Channel>(channel)->set_owner(owner);
+    return int{RTC_OK};
+  });
+}
+
+int rtc_channel_send(int64_t channel, const void* data, size_t len, int binary) {
+  return Guard([&] {
+    Require(data || len == 0, "data is NULL");
+    Find<Channel>(channel)->Send(data, len, binary);
+    return int{RTC_OK};
+  });
+}
+
+int rtc_channel_id(int64_t channel) {
+  int id = -1;
+  const int code = Guard([&] {
+    id = Find<Channel>(channel)->id();
+    return int{RTC_OK};
+  });
+  return code < 0 ? code : id;
+}
+
+int rtc_channel_state(int64_t channel) {
+  return Guard([&] { return Find<Channel>(channel)->state(); });
+}
+
+int64_t rtc_channel_buffered(int64_t channel) {
+  return Guard([&] { return Find<Channel>(channel)->buffered(); });
+}
+
+int64_t rtc_channel_max_message_size(int64_t channel) {
+  return Guard([&] { return Find<Channel>(channel)->max_message_size(); });
+}
+
+int rtc_channel_close(int64_t channel) {
+  return Guard([&] {
+    Find<Channel>(channel)->Close();
+    return int{RTC_OK};
+  });
+}
+
+int rtc_channel_free(int64_t channel) {
+  return Guard([&] {
+    Registry::Instance().Take<Channel>(channel)->StopObserving();
+    return int{RTC_OK};
+  });
+}
+
+}  // extern "C"
