@@ -59,25 +59,32 @@ class CreateObserver : public webrtc::CreateSessionDescriptionObserver {
 };
 
 // Answers with the state right after the description was applied, before anything else can change it.
-class SetObserver : public webrtc::SetLocalDescriptionObserverInterface,
-                    public webrtc::SetRemoteDescriptionObserverInterface {
- public:
-  SetObserver(Peer& peer, RequestPtr request) : peer_(peer.Self()), request_(std::move(request)) {}
+void CompleteSet(const std::weak_ptr<Peer>& weak, Request& request, const webrtc::RTCError& error) {
+  const auto peer = weak.lock();
+  if (!error.ok()) {
+    request.Fail(error);
+  } else if (peer && !peer->closed()) {
+    request.Done(peer->Snapshot());
+    peer->RefreshTransportsSoon();
+  }
+}
 
-  void OnSetLocalDescriptionComplete(webrtc::RTCError error) override { Complete(error); }
-  void OnSetRemoteDescriptionComplete(webrtc::RTCError error) override { Complete(error); }
+class SetLocalObserver : public webrtc::SetLocalDescriptionObserverInterface {
+ public:
+  SetLocalObserver(Peer& peer, RequestPtr request) : peer_(peer.Self()), request_(std::move(request)) {}
+  void OnSetLocalDescriptionComplete(webrtc::RTCError error) override { CompleteSet(peer_, *request_, error); }
 
  private:
-  void Complete(const webrtc::RTCError& error) {
-    const auto peer = peer_.lock();
-    if (!error.ok()) {
-      request_->Fail(error);
-    } else if (peer && !peer->closed()) {
-      request_->Done(peer->Snapshot());
-      peer->RefreshTransportsSoon();
-    }
-  }
+  const std::weak_ptr<Peer> peer_;
+  const RequestPtr request_;
+};
 
+class SetRemoteObserver : public webrtc::SetRemoteDescriptionObserverInterface {
+ public:
+  SetRemoteObserver(Peer& peer, RequestPtr request) : peer_(peer.Self()), request_(std::move(request)) {}
+  void OnSetRemoteDescriptionComplete(webrtc::RTCError error) override { CompleteSet(peer_, *request_, error); }
+
+ private:
   const std::weak_ptr<Peer> peer_;
   const RequestPtr request_;
 };
@@ -108,8 +115,7 @@ webrtc::SdpType CheckedSdpType(int type) {
   throw Error(RTC_ERR_INVALID_ARGUMENT, "unknown SDP type");
 }
 
-using SetDescription = void (*)(Peer&, std::unique_ptr<webrtc::SessionDescriptionInterface>,
-                                const rtc::scoped_refptr<SetObserver>&);
+using SetDescription = void (*)(Peer&, std::unique_ptr<webrtc::SessionDescriptionInterface>, const RequestPtr&);
 
 void Apply(int64_t pc, int type, const char* sdp, int64_t request_id, SetDescription set) {
   const webrtc::SdpType sdp_type = CheckedSdpType(type);
@@ -125,7 +131,7 @@ void Apply(int64_t pc, int type, const char* sdp, int64_t request_id, SetDescrip
     return;
   }
   peer->Later(request_id, [parsed, set](Peer& self, const RequestPtr& request) {
-    set(self, parsed->Clone(), rtc::make_ref_counted<SetObserver>(self, request));
+    set(self, parsed->Clone(), request);
   });
 }
 
@@ -203,7 +209,8 @@ using rtc_shim::Find;
 using rtc_shim::Guard;
 using rtc_shim::Peer;
 using rtc_shim::RequestPtr;
-using rtc_shim::SetObserver;
+using rtc_shim::SetLocalObserver;
+using rtc_shim::SetRemoteObserver;
 
 extern "C" {
 
@@ -229,8 +236,9 @@ int rtc_pc_create_answer(int64_t pc, int64_t request) {
 
 int rtc_pc_set_local(int64_t pc, int type, const char* sdp, int64_t request) {
   return Guard([&] {
-    rtc_shim::Apply(pc, type, sdp, request, [](Peer& self, auto description, const auto& observer) {
-      self.pc().SetLocalDescription(std::move(description), observer);
+    rtc_shim::Apply(pc, type, sdp, request, [](Peer& self, auto description, const RequestPtr& pending) {
+      self.pc().SetLocalDescription(std::move(description),
+                                    rtc::make_ref_counted<SetLocalObserver>(self, pending));
     });
     return int{RTC_OK};
   });
@@ -238,8 +246,9 @@ int rtc_pc_set_local(int64_t pc, int type, const char* sdp, int64_t request) {
 
 int rtc_pc_set_remote(int64_t pc, int type, const char* sdp, int64_t request) {
   return Guard([&] {
-    rtc_shim::Apply(pc, type, sdp, request, [](Peer& self, auto description, const auto& observer) {
-      self.pc().SetRemoteDescription(std::move(description), observer);
+    rtc_shim::Apply(pc, type, sdp, request, [](Peer& self, auto description, const RequestPtr& pending) {
+      self.pc().SetRemoteDescription(std::move(description),
+                                     rtc::make_ref_counted<SetRemoteObserver>(self, pending));
     });
     return int{RTC_OK};
   });
@@ -248,7 +257,7 @@ int rtc_pc_set_remote(int64_t pc, int type, const char* sdp, int64_t request) {
 int rtc_pc_set_local_implicit(int64_t pc, int64_t request) {
   return Guard([&] {
     Find<Peer>(pc)->Later(request, [](Peer& self, const RequestPtr& pending) {
-      self.pc().SetLocalDescription(rtc::make_ref_counted<SetObserver>(self, pending));
+      self.pc().SetLocalDescription(rtc::make_ref_counted<SetLocalObserver>(self, pending));
     });
     return int{RTC_OK};
   });

@@ -61,7 +61,7 @@ void Peer::OnIceCandidateError(const std::string& address, int port, const std::
 
 void Peer::OnIceSelectedCandidatePairChanged(const cricket::CandidatePairChangeEvent& change) {
   Json json;
-  json.BeginObject().Field("transport", change.transport_name).Field("reason", change.reason);
+  json.BeginObject().Field("reason", change.reason);
   json.Key("local");
   WriteCandidate(json, change.selected_candidate_pair.local_candidate());
   json.Key("remote");

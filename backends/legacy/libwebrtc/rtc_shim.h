@@ -113,7 +113,7 @@ enum rtc_event_type {
   RTC_EV_TRACK = 18, /* object = transceiver handle, data = JSON of the transceiver (see rtc_pc_snapshot) */
   RTC_EV_TRACK_REMOVED = 19, /* object = transceiver handle: the remote side stopped sending on it */
   RTC_EV_FIRST_PACKET = 20,  /* object = transceiver handle, i0 rtc_kind: first RTP packet received */
-  RTC_EV_SELECTED_PAIR = 21, /* data = JSON {transport, reason, local, remote} with candidate objects */
+  RTC_EV_SELECTED_PAIR = 21, /* data = JSON {reason, local, remote} with candidate objects */
   RTC_EV_DTLS_STATE =
       22, /* i0: 0 new 1 connecting 2 connected 3 closed 4 failed, data name, data2 mids ("\n") */
   RTC_EV_SCTP_STATE = 23, /* i0: 0 new 1 connecting 2 connected 3 closed, data name, i1 max message size or

@@ -1,4 +1,5 @@
 // The state of a connection as JSON. On the signaling thread, where libwebrtc's getters are plain calls.
+#include <pc/media_session.h>
 #include <pc/session_description.h>
 
 #include "json.h"

@@ -23,7 +23,7 @@ class Transceiver final : public Object,
   Transceiver(const std::shared_ptr<Peer>& peer, rtc::scoped_refptr<webrtc::RtpTransceiverInterface> transceiver);
   ~Transceiver() override;
 
-  const Object* factory_object() const override { return factory_; }
+  const Object* factory_object() const override { return factory_.get(); }
   const Object* peer_object() const override { return peer_object_; }
   std::shared_ptr<Peer> peer() const;
   bool is_audio() const { return is_audio_; }
@@ -41,7 +41,7 @@ class Transceiver final : public Object,
 
  private:
   const std::weak_ptr<Peer> peer_;
-  const Object* const factory_;
+  const std::shared_ptr<Factory> factory_;  // before transceiver_, which ends on one of its threads
   const Object* const peer_object_;
   const std::shared_ptr<Queue> queue_;
   const int64_t owner_;
