@@ -22,6 +22,7 @@ from shim.api.jsep import (
     ufrags,
 )
 from shim.api.negotiation import negotiation_needed
+from shim.api.operations import Operations
 from shim.api.parameters import RTCRtpEncodingParameters
 from shim.api.receiving import EventReceiver, RTCIceCandidateErrorEvent
 from shim.api.rtp import (
@@ -107,16 +108,14 @@ class RTCPeerConnection(Emitter):
         self._gathered: frozenset[str] = frozenset()
         self._gathering_waiters: set[asyncio.Future[None]] = set()
         self._early_candidates: list[RTCIceCandidate | None] = []
-        self._operations = asyncio.Lock()
-        self._started: asyncio.Future[None] | None = None
+        self._operations = Operations(self._engine, self._sink, self._guard)
         self._closed: asyncio.Future[None] | None = None
-        self._abort: asyncio.Future[None] | None = None
         self._wants_restart = False
         self._remote_closed: asyncio.Task[None] | None = None
         self._negotiation_pending = False
         self._negotiation_flagged = False
         try:
-            self._bind(asyncio.get_running_loop())
+            self._operations.bind(asyncio.get_running_loop())
         except RuntimeError:
             logger.debug("created outside an event loop; events wait for the first coroutine")
 
@@ -190,7 +189,7 @@ class RTCPeerConnection(Emitter):
 
         :param iceRestart: with new ICE credentials.
         """
-        async with self._operations:
+        async with self._operations.chain:
             return await self._create_offer(iceRestart)
 
     async def createAnswer(self) -> RTCSessionDescription:
@@ -198,7 +197,7 @@ class RTCPeerConnection(Emitter):
 
         :raises InvalidStateError: there is no remote offer.
         """
-        async with self._operations:
+        async with self._operations.chain:
             return await self._create_answer()
 
     async def setLocalDescription(self, sessionDescription: RTCSessionDescription | None = None) -> None:
@@ -210,7 +209,7 @@ class RTCPeerConnection(Emitter):
         :raises SdpSyntaxError: the description does not parse (a ValueError).
         :raises InvalidModificationError: it does not fit the session (a ValueError).
         """
-        async with self._operations:
+        async with self._operations.chain:
             self._check_open()
             description = sessionDescription or await self._create_due()
             check_transition(self.signalingState, description.type, local=True)
@@ -225,7 +224,7 @@ class RTCPeerConnection(Emitter):
         :raises SdpSyntaxError: the description does not parse (a ValueError).
         :raises InvalidModificationError: it does not fit the session (a ValueError).
         """
-        async with self._operations:
+        async with self._operations.chain:
             self._check_open()
             if needs_implicit_rollback(self.signalingState, sessionDescription.type):
                 self._guard.require(Capability.ROLLBACK, "RTCPeerConnection.setRemoteDescription during glare")
@@ -245,7 +244,7 @@ class RTCPeerConnection(Emitter):
         """
         if candidate is not None and candidate.sdpMid is None and candidate.sdpMLineIndex is None:
             raise ValueError("Candidate must have either sdpMid or sdpMLineIndex")
-        async with self._operations:
+        async with self._operations.chain:
             self._check_open()
             if self._session.pending_remote or self._session.current_remote:
                 await self._add_candidate(candidate)
@@ -364,7 +363,7 @@ class RTCPeerConnection(Emitter):
         :raises InvalidAccessError: no sender or receiver has the track.
         """
         if selector is None:
-            return report_from(await self._operate("RTCPeerConnection.getStats", self._engine.get_stats))
+            return report_from(await self._run("RTCPeerConnection.getStats", self._engine.get_stats))
         for transceiver in self._transceivers.values():
             if transceiver.sender.track is selector:
                 return await transceiver.sender.getStats()
@@ -428,8 +427,7 @@ class RTCPeerConnection(Emitter):
 
     async def _shut_down(self) -> None:
         self._refreshed()
-        if self._abort is not None and not self._abort.done():
-            self._abort.set_result(None)
+        self._operations.abort()
         self._receiving.signaling_closed()
         try:
             await self._engine.close()
@@ -438,11 +436,6 @@ class RTCPeerConnection(Emitter):
         self._receiving.transports_closed()
 
     # --- inside --------------------------------------------------------------------------------------
-
-    def _bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._abort = loop.create_future()
-        self._event_loop = loop
-        self._sink.bind(loop)
 
     def _check_open(self) -> None:
         if self._closed is not None:
@@ -453,33 +446,14 @@ class RTCPeerConnection(Emitter):
         if kind not in {"audio", "video"}:
             raise InternalError(f'Invalid track kind "{kind}"', component="peer")
 
-    async def _start(self) -> None:
-        """Start the engine once; later callers wait for the same start."""
-        if self._started is None:
-            loop = asyncio.get_running_loop()
-            if self._abort is None:
-                self._bind(loop)
-            self._started = asyncio.ensure_future(self._engine.start())
-        await asyncio.shield(self._started)
-
-    async def _operate(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Run a coroutine of the engine; closing the connection meanwhile ends the wait."""
+    async def _run(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         self._check_open()
-        with self._guard.call(what):
-            await self._start()
-            assert self._abort is not None
-            task = asyncio.ensure_future(call())
-            futures: set[asyncio.Future[Any]] = {task, self._abort}
-            await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-            if not task.done():
-                task.cancel()
-                raise InvalidStateError(f"{what}: the connection was closed meanwhile", component="peer")
-            return task.result()
+        return await self._operations.run(what, call)
 
     async def _create_offer(self, ice_restart: bool = False) -> RTCSessionDescription:
         if ice_restart:
             self._guard.require(Capability.ICE_RESTART, "RTCPeerConnection.createOffer(iceRestart=True)")
-        description = await self._operate(
+        description = await self._run(
             "RTCPeerConnection.createOffer", lambda: self._engine.create_offer(ice_restart=ice_restart)
         )
         return RTCSessionDescription(sdp=description.sdp, type=description.type)
@@ -487,7 +461,7 @@ class RTCPeerConnection(Emitter):
     async def _create_answer(self) -> RTCSessionDescription:
         self._check_open()
         check_create_answer(self.signalingState)
-        description = await self._operate("RTCPeerConnection.createAnswer", self._engine.create_answer)
+        description = await self._run("RTCPeerConnection.createAnswer", self._engine.create_answer)
         return RTCSessionDescription(sdp=description.sdp, type=description.type)
 
     async def _create_due(self) -> RTCSessionDescription:
@@ -504,7 +478,7 @@ class RTCPeerConnection(Emitter):
         given = SessionDescription(kind, "" if kind == "rollback" else canonical(description.sdp))
         apply = self._engine.set_local_description if local else self._engine.set_remote_description
         self._receiving.local = local
-        await self._operate(what, lambda: apply(given))
+        await self._run(what, lambda: apply(given))
         if local and kind == "offer":
             self._wants_restart = False
         self._update_negotiation_needed()
@@ -513,18 +487,18 @@ class RTCPeerConnection(Emitter):
         """Wait until candidates of every section have been gathered, or the connection is closed."""
         session = self._session
         description = session.pending_local or session.current_local
-        if description is None or ufrags(description.sdp) <= self._gathered or self._abort is None:
+        if description is None or ufrags(description.sdp) <= self._gathered:
             return
-        waiter = self._event_loop.create_future()
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._gathering_waiters.add(waiter)
         try:
-            await asyncio.wait({waiter, self._abort}, return_when=asyncio.FIRST_COMPLETED)
+            await self._operations.wait(waiter)
         finally:
             self._gathering_waiters.discard(waiter)
 
     async def _add_candidate(self, candidate: RTCIceCandidate | None) -> None:
         given = None if candidate is None else self._located(candidate)
-        await self._operate("RTCPeerConnection.addIceCandidate", lambda: self._engine.add_ice_candidate(given))
+        await self._run("RTCPeerConnection.addIceCandidate", lambda: self._engine.add_ice_candidate(given))
         self._stale = True
 
     def _located(self, candidate: RTCIceCandidate) -> IceCandidate:
@@ -572,7 +546,7 @@ class RTCPeerConnection(Emitter):
         return self._session
 
     async def _stats(self, transceiver: TransceiverEngine, direction: str) -> RTCStatsReport:
-        raw = await self._operate("getStats", lambda: self._engine.get_stats(transceiver))
+        raw = await self._run("getStats", lambda: self._engine.get_stats(transceiver))
         unwanted = (
             {"inbound-rtp", "remote-outbound-rtp"} if direction == "send" else {"outbound-rtp", "remote-inbound-rtp"}
         )
@@ -580,10 +554,10 @@ class RTCPeerConnection(Emitter):
 
     def _update_negotiation_needed(self) -> None:
         """Check soon whether to emit ``negotiationneeded``: once, however many changes led to it."""
-        if self._abort is None or self._negotiation_pending or self._closed is not None:
-            return
-        self._negotiation_pending = True
-        self._event_loop.call_soon(self._check_negotiation_needed)
+        loop = self._operations.loop
+        if loop is not None and not self._negotiation_pending and self._closed is None:
+            self._negotiation_pending = True
+            loop.call_soon(self._check_negotiation_needed)
 
     def _check_negotiation_needed(self) -> None:
         self._negotiation_pending = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class EventReceiver:
         try:
             call()
         except Exception as exc:
-            self._pc._event_loop.call_exception_handler({"message": "an event handler raised", "exception": exc})
+            self._pc._operations.report(exc)
 
     # --- session -------------------------------------------------------------------------------------
 
@@ -175,7 +176,7 @@ class EventReceiver:
         pc = self._pc
         if event.state == "closed":
             # As in aiortc: a remote that closes its transports ends the connection on this side.
-            pc._remote_closed = pc._event_loop.create_task(pc.close())
+            pc._remote_closed = asyncio.ensure_future(pc.close())
         elif event.state != pc._connection_state:
             pc._connection_state = event.state
             pc.emit("connectionstatechange")

@@ -1,0 +1,76 @@
+"""Running an engine's coroutines: one start, the operations chain, and an end that nothing can hold up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from shim._core.sink import Sink
+from shim.api.guard import EngineGuard
+from shim.spi.engines import PeerEngine
+from shim.spi.errors import InvalidStateError
+
+T = TypeVar("T")
+
+
+class Operations:
+    """The operations chain of one connection (webrtc-pc section 4.4.1.2) over its engine.
+
+    Bound to the running loop at creation if there is one, else by the first coroutine.
+
+    :param engine: started by the first operation.
+    """
+
+    def __init__(self, engine: PeerEngine, sink: Sink, guard: EngineGuard) -> None:
+        self._engine = engine
+        self._sink = sink
+        self._guard = guard
+        self._started: asyncio.Task[None] | None = None
+        self._aborted: asyncio.Future[None] | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.chain = asyncio.Lock()
+        """Held by negotiation steps, so that they take place one after the other."""
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Deliver events on this loop from now on; the second time nothing happens."""
+        if self.loop is None:
+            self.loop = loop
+            self._aborted = loop.create_future()
+            self._sink.bind(loop)
+
+    async def run(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine of the engine.
+
+        :raises InvalidStateError: the connection was closed meanwhile.
+        """
+        with self._guard.call(what):
+            await self._start()
+            task = asyncio.ensure_future(call())
+            await self.wait(task)
+            if not task.done():
+                task.cancel()
+                raise InvalidStateError(f"{what}: the connection was closed meanwhile", component="peer")
+            return task.result()
+
+    async def wait(self, future: asyncio.Future[Any]) -> None:
+        """Wait until a future is done or the connection is closed, whichever comes first."""
+        assert self._aborted is not None
+        await asyncio.wait({future, self._aborted}, return_when=asyncio.FIRST_COMPLETED)
+
+    def abort(self) -> None:
+        """End every wait."""
+        if self._aborted is not None and not self._aborted.done():
+            self._aborted.set_result(None)
+
+    def report(self, exc: Exception) -> None:
+        """Tell the loop that a handler of the application raised."""
+        if self.loop is not None:
+            self.loop.call_exception_handler({"message": "an event handler raised", "exception": exc})
+
+    async def _start(self) -> None:
+        """Start the engine once; later callers wait for the same start."""
+        if self._started is None:
+            self.bind(asyncio.get_running_loop())
+            self._started = asyncio.ensure_future(self._engine.start())
+        await asyncio.shield(self._started)
