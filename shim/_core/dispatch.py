@@ -182,7 +182,7 @@ class Dispatcher:
     def _check_able(self, info: BackendInfo, wish: _Wish) -> None:
         component = wish.component
         if component not in info.components:
-            problem = f"backend {info.name!r} does not implement {component!r}"
+            problem = f"backend {info.name!r} does not implement the component {component}"
         elif wish.needs - info.capabilities:
             missing = ", ".join(sorted(wish.needs - info.capabilities))
             problem = f"backend {info.name!r} cannot do what this {component} asks for: {missing}"

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pluggy
 
@@ -19,6 +18,9 @@ from shim.spi.capabilities import CORE, Capability, Component
 from shim.spi.errors import BackendContractError, BackendUnavailableError, FlagConfigError
 from shim.spi.hookspecs import ENTRY_POINT_GROUP, PROJECT, Hooks
 from shim.spi.records import BackendInfo, ProbeResult
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +58,12 @@ class BrokenPlugin:
 class _NarrowedHooks:
     """The hooks of one backend, with every plugin that is no backend still around them."""
 
-    def __init__(self, manager: pluggy.PluginManager, others: tuple[object, ...]) -> None:
+    def __init__(self, manager: pluggy.PluginManager, others: Callable[[], list[object]]) -> None:
         self._manager = manager
         self._others = others
 
     def __getattr__(self, name: str) -> pluggy.HookCaller:
-        return self._manager.subset_hook_caller(name, self._others)
+        return self._manager.subset_hook_caller(name, self._others())
 
 
 class Registry:
@@ -216,7 +218,10 @@ class Registry:
         return [impl.plugin for impl in caller.get_hookimpls() if not (impl.wrapper or impl.hookwrapper)]
 
     def _narrowed(self, plugin: object) -> Hooks:
-        others = tuple(other for other, _ in self._backends.values() if other is not plugin)
+        def others() -> list[object]:
+            with self._lock:
+                return [other for other, _ in self._backends.values() if other is not plugin]
+
         return cast("Hooks", _NarrowedHooks(self._manager, others))
 
     def _described(self, plugin: object) -> BackendInfo:

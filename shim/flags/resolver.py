@@ -74,7 +74,7 @@ class Resolver:
             choice = self._weigh(answer, component, choices, trace, targeting_key)
             if choice:
                 return choice
-        raise FlagConfigError(f"no source names a backend for {component!r}", component=component)
+        raise FlagConfigError(f"no source names a backend for {component}", component=component)
 
     def policy(self, choices: Collection[str], trace: list[TraceStep]) -> Policy:
         """Read ``SHIM_BLOCK_BACKENDS``, ``SHIM_FALLBACK`` and the file's ``fallback``."""

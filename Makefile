@@ -1,0 +1,49 @@
+# Each target sets up all it needs and is quick the second time. PYTHON chooses the interpreter.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+CALL_ARGS ?= --all-pairs
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint setup clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+demo: setup ## Make real calls between all pairs of backends, measure and record them
+	@$(BIN)/shim call $(CALL_ARGS)
+
+test: lint ## Check style, types and layers, then run all tests
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## Check style, types and layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+setup: $(VENV)/.installed
+	@.ci/setup-legacy $(VENV)
+
+$(VENV)/.created:
+	@.ci/setup-venv $(PYTHON) $(VENV)
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml $(VENV)/.created
+	@echo "installing the SDK and its tools into $(VENV)"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+clean: ## Remove everything that the other targets made
+	@rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf *.egg-info backends/legacy/*.egg-info backends/legacy/build backends/legacy/libwebrtc/build
+	@find shim backends conformance \( -name __pycache__ -o -name '*.so' -o -name '_webrtc_legacy*.[co]' \) -prune -exec rm -rf {} +
