@@ -1,0 +1,43 @@
+"""The hooks of the ``legacy`` backend. Importing this module loads no shared library and no PyAV."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from shim.spi.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
+    from shim.spi.records import BackendInfo, ProbeResult
+
+
+@hookimpl
+def shim_backend_info() -> BackendInfo:
+    """Describe the backend; names the libwebrtc build once it has been loaded."""
+    from backends.legacy.info import backend_info
+
+    return backend_info()
+
+
+@hookimpl
+def shim_probe() -> ProbeResult:
+    """Load the library, and tell why not if that fails."""
+    from backends.legacy.info import probe
+
+    return probe()
+
+
+@hookimpl
+def shim_rtp_capabilities(kind: Kind, sender: bool) -> RtpCapabilities:
+    """Ask libwebrtc's codec factories (starts libwebrtc)."""
+    from backends.legacy.parameters import rtp_capabilities
+
+    return rtp_capabilities(kind, sender)
+
+
+@hookimpl
+def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine:
+    """Create a C++ peer connection; the first one starts libwebrtc's threads."""
+    from backends.legacy.engine import LegacyPeerEngine
+
+    return LegacyPeerEngine(config, sink)

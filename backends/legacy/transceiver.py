@@ -1,0 +1,246 @@
+"""Transceivers of libwebrtc behind the seam, and the table that finds them by handle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from backends.legacy import parameters
+from backends.legacy.connection import Connection
+from backends.legacy.receiving import Receiver
+from backends.legacy.sending import Sender
+from shim.spi.engines import (
+    Codec,
+    Direction,
+    Encoding,
+    Kind,
+    MediaSink,
+    MediaSource,
+    RtpSource,
+    SendParameters,
+    TransceiverState,
+)
+
+DIRECTIONS: Final = {"sendrecv": 0, "sendonly": 1, "recvonly": 2, "inactive": 3}
+SENDING: Final = frozenset({"sendrecv", "sendonly"})
+KEEP_DEGRADATION: Final = -1
+COMMA_MS: Final = 2000
+"""Pause of a comma (webrtc-pc section 7.2)."""
+
+
+class LegacyTransceiver:
+    """One transceiver.
+
+    :param handle: native handle.
+    :param sender: its sending half; made anew for a transceiver that the remote caused.
+    """
+
+    def __init__(self, connection: Connection, handle: int, kind: Kind, sender: Sender | None = None) -> None:
+        self._connection = connection
+        self._lib = connection.lib
+        self._handle = handle
+        self._kind: Kind = kind
+        self._sender = sender or Sender(connection, kind, None)
+        self._receiver: Receiver | None = None
+        self._stopped = False
+        if connection.config.jitter_target > 0:
+            self.set_jitter_target(None)
+
+    @property
+    def handle(self) -> int:
+        """The native handle."""
+        return self._handle
+
+    def set_direction(self, direction: Direction) -> None:
+        """Set what the next offer or answer asks for."""
+        self._check(self._lib.rtc_transceiver_set_direction(self._handle, DIRECTIONS[direction]), "direction")
+
+    def stop(self) -> None:
+        """Stop sending and receiving for good; the next negotiation rejects the section."""
+        self._check(self._lib.rtc_transceiver_stop(self._handle), "stop")
+        self._end()
+
+    def set_codec_preferences(self, codecs: Sequence[Codec]) -> None:
+        """Restrict and order what is negotiated next."""
+        lines = parameters.codec_lines(codecs).encode()
+        self._check(self._lib.rtc_transceiver_set_codec_preferences(self._handle, lines), "setCodecPreferences")
+
+    def replace_source(self, source: MediaSource | None) -> None:
+        """Send another track from now on, or nothing. The native track stays while there is one to send."""
+        before = self._sender.source
+        self._sender.switch(source)
+        if (before is None) == (source is None):
+            return
+        track_id = self._connection.ffi.NULL if source is None else source.id.encode()
+        result = self._lib.rtc_sender_replace_track(self._handle, self._sender.native_source(), track_id)
+        if result < 0:
+            self._sender.switch(before)
+        self._check(result, "replaceTrack")
+
+    def get_parameters(self) -> SendParameters:
+        """Return the sender's parameters under a new transaction id."""
+        handle = self._check(self._lib.rtc_sender_get_parameters(self._handle), "getParameters")
+        return parameters.send_parameters(self._connection.library.take_json(handle))
+
+    def set_parameters(self, parameters_: SendParameters) -> None:
+        """Apply encodings."""
+        encodings = parameters_.encodings
+        array, kept = parameters.native_encodings(self._connection.library, encodings)
+        transaction = parameters_.transaction_id.encode()
+        result = self._lib.rtc_sender_set_parameters(self._handle, transaction, array, len(encodings), KEEP_DEGRADATION)
+        self._check(result, "setParameters")
+        kept.clear()
+        self.limit_framerate(encodings)
+
+    def limit_framerate(self, encodings: Sequence[Encoding]) -> None:
+        """Send no more frames than the fastest encoding takes."""
+        rates = [encoding.max_framerate for encoding in encodings if encoding.active]
+        limits = [rate for rate in rates if rate is not None]
+        self._sender.max_framerate = max(limits) if limits and len(limits) == len(rates) else None
+
+    def attach(self, sink: MediaSink) -> None:
+        """Deliver what is received to `sink` from now on."""
+        self._receiver = Receiver(self._connection, self._kind, self._handle, sink)
+
+    def set_jitter_target(self, seconds: float | None) -> None:
+        """Ask for a receive delay; the configuration's 0 leaves it to libwebrtc."""
+        if seconds is None:
+            seconds = self._connection.config.jitter_target or -1.0
+        self._check(self._lib.rtc_receiver_set_jitter_minimum(self._handle, seconds), "jitterBufferTarget")
+
+    def sources(self) -> tuple[RtpSource, ...]:
+        """Return SSRCs and CSRCs heard in the last ten seconds."""
+        handle = self._check(self._lib.rtc_receiver_get_sources(self._handle), "getSynchronizationSources")
+        # libwebrtc counts from when the machine started.
+        epoch = time.time() - time.monotonic()
+        return tuple(
+            RtpSource(
+                timestamp=epoch + item["timestampMs"] / 1000,
+                source=item["source"],
+                contributing=item["type"] == "csrc",
+                audio_level=item.get("audioLevel"),
+            )
+            for item in self._connection.library.take_json(handle)
+        )
+
+    def can_insert_dtmf(self) -> bool:
+        """Tell whether tones can be sent now."""
+        return bool(self._lib.rtc_dtmf_can_insert(self._handle) > 0)
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        """Replace the tone buffer."""
+        milliseconds = round(duration * 1000), round(gap * 1000)
+        result = self._lib.rtc_dtmf_insert(self._handle, tones.encode(), *milliseconds, COMMA_MS)
+        self._check(result, "insertDTMF")
+
+    def update(self, state: TransceiverState, connected: bool) -> None:
+        """Take over what was negotiated: send when that is wanted and possible, end when it is over."""
+        if state.stopped:
+            self._end()
+        else:
+            self._sender.set_open(connected and state.current_direction in SENDING and not self._stopped)
+
+    def _end(self) -> None:
+        if self._stopped:
+            return
+        self._stopped = True
+        self._sender.end()
+        if self._receiver is not None:
+            self._receiver.release()
+
+    def _check(self, result: int, what: str) -> int:
+        return self._connection.check(result, what)
+
+
+def add_transceiver(
+    connection: Connection,
+    kind: Kind,
+    direction: Direction,
+    source: MediaSource | None,
+    stream_ids: Sequence[str],
+    encodings: Sequence[Encoding],
+) -> LegacyTransceiver:
+    """Create a transceiver of ours."""
+    sender = Sender(connection, kind, source)
+    array, kept = parameters.native_encodings(connection.library, encodings)
+    track_id = connection.ffi.NULL if source is None else source.id.encode()
+    handle = connection.lib.rtc_pc_add_transceiver(
+        connection.handle,
+        parameters.KINDS[kind],
+        DIRECTIONS[direction],
+        sender.native_source(),
+        track_id,
+        "\n".join(stream_ids).encode(),
+        array if encodings else connection.ffi.NULL,
+        len(encodings),
+    )
+    kept.clear()
+    if handle < 0:
+        sender.switch(None)
+    connection.check(handle, "RTCPeerConnection.addTransceiver")
+    transceiver = LegacyTransceiver(connection, handle, kind, sender)
+    transceiver.limit_framerate(encodings)
+    return transceiver
+
+
+class TransceiverTable:
+    """The transceivers of one connection by native handle."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known: dict[int, LegacyTransceiver] = {}
+        self._states: tuple[TransceiverState, ...] = ()
+        self.receiving: set[int] = set()
+        self.connected = False
+
+    def add(self, transceiver: LegacyTransceiver) -> LegacyTransceiver:
+        """Enter one of ours."""
+        self._known[transceiver.handle] = transceiver
+        return transceiver
+
+    def lookup(self, handle: int, kind: str) -> LegacyTransceiver:
+        """Return the one of this handle; the first time, it was the remote that caused it."""
+        known = self._known.get(handle)
+        if known is None:
+            known = self.add(LegacyTransceiver(self._connection, handle, "audio" if kind == "audio" else "video"))
+        return known
+
+    def find(self, handle: int) -> LegacyTransceiver | None:
+        """Return the one of this handle, if it is known."""
+        return self._known.get(handle)
+
+    def connect(self) -> None:
+        """Let those send that are negotiated to: the connection is up."""
+        self.connected = True
+        self._update()
+
+    def take(self, states: tuple[TransceiverState, ...]) -> tuple[TransceiverState, ...]:
+        """Take over what was negotiated; returns the states, with those that libwebrtc has dropped as stopped."""
+        kept = {state.engine for state in states}
+        gone = [t for t in self._known.values() if t not in kept]
+        for transceiver in gone:
+            del self._known[transceiver.handle]
+            self.receiving.discard(transceiver.handle)
+        states += tuple(_stopped(state) for state in self._states if state.engine in gone)
+        self._states = states
+        self._update()
+        self._states = tuple(state for state in states if state.engine in kept)
+        return states
+
+    def _update(self) -> None:
+        for state in self._states:
+            if isinstance(state.engine, LegacyTransceiver):
+                state.engine.update(state, self.connected)
+
+
+def _stopped(state: TransceiverState) -> TransceiverState:
+    return TransceiverState(
+        engine=state.engine,
+        kind=state.kind,
+        mid=state.mid,
+        mline_index=state.mline_index,
+        direction=state.direction,
+        current_direction=None,
+        stopped=True,
+    )
