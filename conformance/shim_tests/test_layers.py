@@ -17,7 +17,12 @@ PACKAGES = ("shim", "backends/native", "backends/legacy")
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter over the packages in a folder."""
     return subprocess.run(
-        [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-cache"],
+        [
+            sys.executable,
+            "-c",
+            "from importlinter.cli import lint_imports_command; lint_imports_command()",
+            "--no-cache",
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder), "NO_COLOR": "1", "COLUMNS": "200"},
         capture_output=True,
