@@ -195,7 +195,7 @@ def test_help_lists_every_command_and_loads_none() -> None:
     code = (
         "import sys, shim.cli\n"
         "try: shim.cli.main(['--help'])\n"
-        "finally: print('LOADED', *(name for name in sys.modules if name.startswith(('shim.', 'av', 'aiortc', 'pluggy'))))"
+        "finally: print('LOADED', *(m for m in sys.modules if m.startswith(('shim.', 'av', 'aiortc', 'pluggy'))))"
     )
     done = run_python("-c", code)
     text, _, loaded = done.stdout.partition("LOADED")

@@ -37,7 +37,7 @@ def copy(tmp_path: Path) -> Path:
     """Return a folder with a copy of the sources and the contracts."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=lambda folder, names: _not_python(folder, names))
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=_not_python)
     return tmp_path
 
 

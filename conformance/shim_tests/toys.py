@@ -16,7 +16,6 @@ from shim.spi.events import Event
 from shim.spi.hookspecs import hookimpl
 from shim.spi.records import BackendInfo, Decision, ProbeResult
 
-
 WELL = ProbeResult(True, "a toy")
 
 
