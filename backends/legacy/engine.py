@@ -188,7 +188,8 @@ class LegacyPeerEngine:
         return self._connection.library.take_json(self._connection.check(handle, what))
 
     def _event_json(self, event: EventStruct) -> Any:  # noqa: ANN401
-        return json.loads(self._connection.library.text(event.data, event.len))
+        # An empty report is an empty text, not an empty array.
+        return json.loads(self._connection.library.text(event.data, event.len) or "[]")
 
     async def _create(self, what: str, kind: SdpType, submit: Submit) -> SessionDescription:
         text = self._connection.library.text

@@ -107,15 +107,16 @@ class ConnectionObserver:
 
     def _on_ice(self, event: EventStruct) -> None:
         state = ICE[event.i0]
-        if state == "connected" and self._ice == "completed":
+        if state == self._ice or (state == "connected" and self._ice == "completed"):
             return
         self._ice = state
         self._sink.post(IceConnectionChanged(state))
         self._complete_ice()
 
     def _complete_ice(self) -> None:
-        # libwebrtc's standardized state rests at "connected". aiortc's applications wait for "completed", which
-        # is true as soon as a pair works and no further local candidate will come.
+        # libwebrtc's standardized state comes to "completed" late on the controlling side and never on the other.
+        # aiortc's applications wait for it, and it is true as soon as a pair works and no further local candidate
+        # will come.
         if self._ice == "connected" and self._gathering == "complete":
             self._ice = "completed"
             self._sink.post(IceConnectionChanged("completed"))

@@ -89,13 +89,14 @@ def _transport(
         ice_state=first["iceState"],
         ice_role=first["iceRole"],
         gathering_state=first["gatheringState"],
-        local_candidates=_union(mids, local),
-        remote_candidates=_union(mids, remote),
+        local_candidates=_of_first(mids, local),
+        remote_candidates=_of_first(mids, remote),
         selected_local=pair["local"]["candidate"] if pair else None,
         selected_remote=pair["remote"]["candidate"] if pair else None,
         remote_certificates=tuple(base64.b64decode(text) for text in first["remoteCertificates"]),
     )
 
 
-def _union(mids: tuple[str, ...], lines: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(line for mid in mids for line in lines.get(mid, ())))
+def _of_first(mids: tuple[str, ...], lines: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    # The other sections of a bundle list candidates of transports that bundling gave up.
+    return next((lines[mid] for mid in mids if lines.get(mid)), ())

@@ -30,7 +30,7 @@
 #pragma GCC visibility push(default)
 
 /* Changes whenever a signature, a struct or the meaning of a value changes. */
-enum { RTC_SHIM_ABI_VERSION = 1 };
+enum { RTC_SHIM_ABI_VERSION = 2 };
 
 /* ------------------------------------------------------------------------------------------------ errors */
 
@@ -323,7 +323,7 @@ int rtc_pc_get_stats(int64_t pc, int64_t request, int selector, int64_t transcei
  * fire. */
 int rtc_pc_should_fire_negotiation_needed(int64_t pc, int64_t event_id);
 
-/* -> string: {"transports": [{"mid", "dtlsState", "iceState", "iceRole":
+/* -> string: {"transports": [{"mid", "transport": first mid of that transport, "dtlsState", "iceState", "iceRole":
  * "controlling"|"controlled"|"unknown", "gatheringState", "remoteCertificates": [base64 of DER],
  * "remoteFingerprint": {"algorithm","value"}|null, "srtpCipher": name|null, "dtlsCipher": number|null,
  * "tlsVersion": number|null, "selectedPair": {"local": {...}, "remote": {...}}|null}], "sctp": {"mid",
@@ -468,7 +468,7 @@ int rtc_sink_counts(int64_t sink, int64_t* received, int64_t* dropped);
 
 typedef struct rtc_frame_info {
   int width, height;
-  int rotation; /* 0, 90, 180, 270 clockwise, still to be applied */
+  int rotation; /* 0: pictures are turned upright before they are delivered */
   const uint8_t *y, *u, *v;
   int stride_y, stride_u, stride_v;
   int64_t timestamp_us;
@@ -481,6 +481,11 @@ int rtc_frame_get(int64_t frame, rtc_frame_info* out);
 
 /* Copies the planes without padding to dst: w*h + 2 * ((w+1)/2) * ((h+1)/2) bytes; `size` is checked. */
 int rtc_frame_copy_i420(int64_t frame, uint8_t* dst, size_t size);
+
+/* Copies the planes to planes of the caller, which may be padded: a stride is >= the bytes of its row, and each
+ * plane has stride * height bytes (chroma: (height+1)/2). */
+int rtc_frame_copy_planes(int64_t frame, uint8_t* y, int stride_y, uint8_t* u, int stride_u, uint8_t* v,
+                          int stride_v);
 int rtc_frame_free(int64_t frame);
 
 /* ------------------------------------------------------------------------------------------------ data

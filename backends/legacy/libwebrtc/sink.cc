@@ -1,5 +1,6 @@
 #include "sink.h"
 
+#include <api/video/i420_buffer.h>
 #include <libyuv.h>
 
 #include <utility>
@@ -11,8 +12,10 @@
 namespace rtc_shim {
 
 std::shared_ptr<Frame> Frame::From(const webrtc::VideoFrame& frame) {
-  auto buffer = frame.video_frame_buffer()->ToI420();
-  return buffer ? std::make_shared<Frame>(frame, std::move(buffer)) : nullptr;
+  rtc::scoped_refptr<webrtc::I420BufferInterface> buffer = frame.video_frame_buffer()->ToI420();
+  if (!buffer) return nullptr;
+  if (frame.rotation() != webrtc::kVideoRotation_0) buffer = webrtc::I420Buffer::Rotate(*buffer, frame.rotation());
+  return std::make_shared<Frame>(frame, std::move(buffer));
 }
 
 Frame::Frame(const webrtc::VideoFrame& frame, rtc::scoped_refptr<webrtc::I420BufferInterface> buffer)
@@ -21,7 +24,7 @@ Frame::Frame(const webrtc::VideoFrame& frame, rtc::scoped_refptr<webrtc::I420Buf
 void Frame::Describe(rtc_frame_info* out) const {
   out->width = buffer_->width();
   out->height = buffer_->height();
-  out->rotation = frame_.rotation();
+  out->rotation = 0;
   out->y = buffer_->DataY();
   out->u = buffer_->DataU();
   out->v = buffer_->DataV();
@@ -44,6 +47,16 @@ void Frame::CopyTo(uint8_t* dst, size_t size) const {
   libyuv::CopyPlane(buffer_->DataY(), buffer_->StrideY(), dst, width, width, height);
   libyuv::CopyPlane(buffer_->DataU(), buffer_->StrideU(), u, chroma_width, chroma_width, chroma_height);
   libyuv::CopyPlane(buffer_->DataV(), buffer_->StrideV(), v, chroma_width, chroma_width, chroma_height);
+}
+
+void Frame::CopyTo(uint8_t* y, int stride_y, uint8_t* u, int stride_u, uint8_t* v, int stride_v) const {
+  const int width = buffer_->width(), height = buffer_->height();
+  const int chroma_width = buffer_->ChromaWidth(), chroma_height = buffer_->ChromaHeight();
+  Require(y && u && v, "a plane is NULL");
+  Require(stride_y >= width && stride_u >= chroma_width && stride_v >= chroma_width, "a stride is too small");
+  libyuv::CopyPlane(buffer_->DataY(), buffer_->StrideY(), y, stride_y, width, height);
+  libyuv::CopyPlane(buffer_->DataU(), buffer_->StrideU(), u, stride_u, chroma_width, chroma_height);
+  libyuv::CopyPlane(buffer_->DataV(), buffer_->StrideV(), v, stride_v, chroma_width, chroma_height);
 }
 
 Sink::Sink(std::shared_ptr<Peer> peer, rtc::scoped_refptr<webrtc::MediaStreamTrackInterface> track,
@@ -104,8 +117,8 @@ void Sink::OnFrame(const webrtc::VideoFrame& frame) {
   auto picture = Frame::From(frame);
   if (!picture) return;
   Event event(RTC_EV_VIDEO_FRAME, owner_);
-  event.c.i0 = frame.width();
-  event.c.i1 = frame.height();
+  event.c.i0 = picture->width();
+  event.c.i1 = picture->height();
   event.c.i2 = frame.timestamp_us();
   event.c.i3 = frame.timestamp();
   event.frame = std::move(picture);
@@ -167,6 +180,14 @@ int rtc_frame_get(int64_t frame, rtc_frame_info* out) {
 int rtc_frame_copy_i420(int64_t frame, uint8_t* dst, size_t size) {
   return Guard([&] {
     Find<Frame>(frame)->CopyTo(dst, size);
+    return int{RTC_OK};
+  });
+}
+
+int rtc_frame_copy_planes(int64_t frame, uint8_t* y, int stride_y, uint8_t* u, int stride_u, uint8_t* v,
+                          int stride_v) {
+  return Guard([&] {
+    Find<Frame>(frame)->CopyTo(y, stride_y, u, stride_u, v, stride_v);
     return int{RTC_OK};
   });
 }

@@ -25,6 +25,9 @@ class Frame final : public Object {
 
   void Describe(rtc_frame_info* out) const;
   void CopyTo(uint8_t* dst, size_t size) const;
+  void CopyTo(uint8_t* y, int stride_y, uint8_t* u, int stride_u, uint8_t* v, int stride_v) const;
+  int width() const { return buffer_->width(); }
+  int height() const { return buffer_->height(); }
 
  private:
   const webrtc::VideoFrame frame_;

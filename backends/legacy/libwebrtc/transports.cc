@@ -94,9 +94,10 @@ void WriteIce(Json& json, webrtc::DtlsTransportInterface& dtls) {
   json.EndObject();
 }
 
-void WriteTransport(Json& json, const std::string& mid, webrtc::DtlsTransportInterface& dtls) {
+void WriteTransport(Json& json, const std::string& mid, const std::string& first_mid,
+                    webrtc::DtlsTransportInterface& dtls) {
   const webrtc::DtlsTransportInformation information = dtls.Information();
-  json.BeginObject().Field("mid", mid).Field("dtlsState", DtlsName(information.state()));
+  json.BeginObject().Field("mid", mid).Field("transport", first_mid).Field("dtlsState", DtlsName(information.state()));
   WriteIce(json, dtls);
   WriteCertificates(json, information.remote_ssl_certificates());
   json.Key("srtpCipher");
@@ -258,7 +259,9 @@ std::string Peer::Transports() {
     Json json;
     json.BeginObject().Key("transports").BeginArray();
     for (const std::string& mid : mids) {
-      if (const auto dtls = pc_->LookupDtlsTransportByMid(mid)) WriteTransport(json, mid, *dtls);
+      if (const auto dtls = pc_->LookupDtlsTransportByMid(mid)) {
+        WriteTransport(json, mid, MidOf(*pc_, mids, dtls.get()), *dtls);
+      }
     }
     json.EndArray().Key("sctp");
     if (const auto sctp = pc_->GetSctpTransport()) {
