@@ -25,6 +25,9 @@ BUFFERED: Final = 42
 FAILURE: Final = 43
 BINARY: Final = 1
 
+USER_INITIATED_ABORT: Final = 12
+"""SCTP cause (RFC 9260 section 3.3.10.12) by which libwebrtc closes a connection: not a failure."""
+
 OPEN: Final = 1
 CLOSING: Final = 2
 CLOSED: Final = 3
@@ -100,7 +103,7 @@ class LegacyDataChannel:
             self._drained(event.i1)
         elif kind == STATE:
             self.enter(event.i0)
-        elif kind == FAILURE:
+        elif kind == FAILURE and event.i1 != USER_INITIATED_ABORT:
             self._error = self._connection.library.text(event.data, event.len)
 
     def enter(self, state: int) -> None:

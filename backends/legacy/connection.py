@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -128,11 +130,36 @@ class Connection:
 
     def release(self) -> None:
         """Free everything: native objects, tasks, the queue if nobody else uses it. Any thread, any time, once."""
+        self.detach()
+        self.lib.rtc_pc_free(self.handle)
+        self.queue.release()
+
+    async def close(self) -> None:
+        """Free everything, once, without keeping the loop waiting for libwebrtc's threads."""
+        self.detach()
+        self.abandon_requests()
+        # libwebrtc takes milliseconds to take a connection down. A thread of its own, as one of the loop's pool
+        # would stay behind.
+        finished = asyncio.get_running_loop().create_future()
+        thread = threading.Thread(target=self._free, args=(finished,), name="legacy-close")
+        thread.start()
+        try:
+            await finished
+        finally:
+            self.queue.release()
+        thread.join()
+
+    def _free(self, finished: asyncio.Future[None]) -> None:
+        self.lib.rtc_pc_free(self.handle)
+        # The loop may have ended without waiting.
+        with contextlib.suppress(RuntimeError):
+            finished.get_loop().call_soon_threadsafe(_resolve, finished)
+
+    def detach(self) -> None:
+        """End all media, and ignore events from now on."""
         self.closed = True
         self.end_media()
         self.queue.unsubscribe(self.owner)
-        self.lib.rtc_pc_free(self.handle)
-        self.queue.release()
 
     def end_media(self) -> None:
         """End every sender and receiver."""
@@ -146,3 +173,8 @@ class Connection:
         for future in tuple(self._pending):
             if not future.done():
                 future.set_exception(InvalidStateError("the connection was closed meanwhile", backend="legacy"))
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -168,15 +168,10 @@ class LegacyPeerEngine:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        connection = self._connection
-        if self._finalizer.detach() is None:
-            return
-        connection.closed = True
-        connection.end_media()
+        self._finalizer.detach()
         for owner in self._observer.channels:
-            connection.queue.unsubscribe(owner)
-        connection.abandon_requests()
-        connection.release()
+            self._connection.queue.unsubscribe(owner)
+        await self._connection.close()
 
     # --- inside --------------------------------------------------------------------------------------
 

@@ -175,6 +175,8 @@ class ConnectionObserver:
         self._sink.post(ConnectionChanged("closed"))
 
     def _on_sctp(self, event: EventStruct) -> None:
+        if self._remote_closed:
+            return
         size = min(event.i1, LARGEST_MESSAGE) if event.i1 > 0 else None
         self._sink.post(SctpChanged(SCTP[event.i0], size, event.i2 if event.i2 > 0 else None))
 

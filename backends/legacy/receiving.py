@@ -57,7 +57,8 @@ class Receiver:
         sink, self._sink = self._sink, None
         if sink is not None:
             self._connection.queue.unsubscribe(self._owner)
-            self._connection.lib.rtc_sink_detach(self._handle)
+            if not self._connection.closed:  # else it goes with the connection
+                self._connection.lib.rtc_sink_detach(self._handle)
             sink.end()
 
     def __del__(self) -> None:
