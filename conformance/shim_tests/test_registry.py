@@ -302,3 +302,10 @@ def test_every_plugin_is_told_though_others_raise(caplog: pytest.LogCaptureFixtu
     registry.tell("shim_shadow_result", component=Component.PEER, same=True, detail="equal")
     assert (first.details, second.details) == (["equal"], ["equal"])
     assert caplog.text.count("ValueError: not today") == 2
+
+
+def test_the_example_of_a_backend_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "examples" / "toy_backend")
+    registry = Registry(lambda: [entry_point("toy", "shim_toy")])
+    assert (registry.names(), registry.broken) == (("toy",), ())
+    assert registry.probe("toy").available
