@@ -1,0 +1,75 @@
+"""Which codecs and header extensions there are, and how an encoder is set up."""
+
+from __future__ import annotations
+
+import copy
+from typing import Final
+
+from aiortc.codecs import CODECS, HEADER_EXTENSIONS, is_rtx
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
+
+from backends.native.audio_encoders import FORMATS, AudioEncoder
+from backends.native.video_encoders import H264Encoder, VideoEncoder, Vp8Encoder
+from shim.spi.engines import EngineConfig
+from shim.spi.errors import NotSupportedError
+
+TELEPHONE_EVENT: Final = "audio/telephone-event"
+_TONES: Final = ((48000, 110), (8000, 126))
+_VIDEO: Final[dict[str, type[VideoEncoder]]] = {"video/vp8": Vp8Encoder, "video/h264": H264Encoder}
+
+
+def codecs_for(kind: str) -> list[RTCRtpCodecParameters]:
+    """Return the codecs that can be sent and received, in order of preference, as new objects."""
+    codecs = copy.deepcopy(CODECS[kind])
+    if kind == "audio":
+        codecs += [
+            RTCRtpCodecParameters(
+                mimeType=TELEPHONE_EVENT, clockRate=rate, channels=1, payloadType=number, parameters={"0-16": None}
+            )
+            for rate, number in _TONES
+        ]
+    return codecs
+
+
+def header_extensions_for(kind: str) -> list[RTCRtpHeaderExtensionParameters]:
+    """Return the RTP header extensions that can be sent and received, as new objects."""
+    return copy.deepcopy(HEADER_EXTENSIONS[kind])
+
+
+def is_media(codec: RTCRtpCodecParameters) -> bool:
+    """Tell whether a codec carries audio or video itself."""
+    mime = codec.mimeType.lower()
+    return mime in FORMATS or mime in _VIDEO
+
+
+def rtx_for(codec: RTCRtpCodecParameters, codecs: list[RTCRtpCodecParameters]) -> RTCRtpCodecParameters | None:
+    """Return the retransmission codec (RFC 4588) that belongs to a codec."""
+    return next((c for c in codecs if is_rtx(c) and c.parameters.get("apt") == codec.payloadType), None)
+
+
+def tones_for(codec: RTCRtpCodecParameters, codecs: list[RTCRtpCodecParameters]) -> RTCRtpCodecParameters | None:
+    """Return the telephone-event codec that has the clock of an audio codec (RFC 4733 section 2.1)."""
+    same_clock = (c for c in codecs if c.clockRate == codec.clockRate)
+    return next((c for c in same_clock if c.mimeType.lower() == TELEPHONE_EVENT), None)
+
+
+def get_encoder(
+    codec: RTCRtpCodecParameters, config: EngineConfig, *, payload_size: int = 1200, with_level: bool = False
+) -> AudioEncoder | VideoEncoder:
+    """Create an encoder.
+
+    :param payload_size: largest RTP payload in bytes.
+    :param with_level: work out audio levels.
+    :raises NotSupportedError: there is no encoder for this codec.
+    """
+    mime = codec.mimeType.lower()
+    if mime in FORMATS:
+        return AudioEncoder(mime, config.opus, with_level=with_level)
+    if mime in _VIDEO:
+        return _VIDEO[mime](payload_size, config.bitrate)
+    raise NotSupportedError(
+        f"cannot send {codec.mimeType}: the native backend has no encoder for it. Negotiate one of "
+        f"{', '.join(sorted([*FORMATS, *_VIDEO]))}.",
+        backend="native",
+        component="peer",
+    )

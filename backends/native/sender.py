@@ -1,0 +1,523 @@
+"""The sending end of a media section: frames in, RTP out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeAlias
+
+from aiortc import clock
+from aiortc.rtcdtlstransport import RTCDtlsTransport
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
+from aiortc.rtp import (
+    RTCP_PSFB_APP,
+    RTCP_PSFB_FIR,
+    RTCP_PSFB_PLI,
+    RTCP_RTPFB_NACK,
+    AnyRtcpPacket,
+    RtcpByePacket,
+    RtcpPsfbPacket,
+    RtcpRrPacket,
+    RtcpRtpfbPacket,
+    RtcpSdesPacket,
+    RtcpSourceInfo,
+    RtcpSrPacket,
+    unpack_remb_fci,
+)
+from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCStatsReport
+from av import AudioFrame, Packet, VideoFrame
+
+from backends.native.audio_encoders import AudioEncoder, EncodedFrame
+from backends.native.decoding import FrameRate
+from backends.native.dtmf import ToneEvent, TonePlayer
+from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
+from backends.native.private import RtpSenderEnd
+from backends.native.rtp_stream import RemoteReports, RtpStream
+from backends.native.video_encoders import CLOCK_RATE, Picture, VideoEncoder
+from shim.spi.engines import Encoding, EngineConfig, MediaSource
+from shim.spi.errors import MediaStreamError, NotSupportedError
+
+logger = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 1.0
+AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+MediaData: TypeAlias = "AudioFrame | VideoFrame | Packet[Any]"
+
+
+class FrameGate:
+    """Drops frames evenly so that no more than a wished-for rate passes."""
+
+    def __init__(self) -> None:
+        self._next: float | None = None
+
+    def passes(self, tick: int, max_framerate: float | None) -> bool:
+        """Tell whether the frame at this tick of the video clock is to be sent."""
+        if not max_framerate:
+            self._next = None
+            return True
+        interval = CLOCK_RATE / max_framerate
+        # A millisecond of slack: times that were rounded must not cost every second frame.
+        if self._next is not None and tick + CLOCK_RATE / 1000 < self._next:
+            return False
+        self._next = tick + interval if self._next is None or tick > self._next + interval else self._next + interval
+        return True
+
+
+class MediaSender(RtpSenderEnd):
+    """Pulls a source, encodes what it gives, and sends it.
+
+    :param kind: ``"audio"`` or ``"video"``.
+    :param transport: where packets go.
+    :param config: `bitrate` and `opus` are read.
+    :param payload_size: largest RTP payload in bytes.
+    """
+
+    def __init__(
+        self, kind: str, transport: RTCDtlsTransport, *, config: EngineConfig, payload_size: int = 1200
+    ) -> None:
+        super().__init__(transport, random.getrandbits(32))
+        self.kind = kind
+        self.rtx_ssrc = random.getrandbits(32)
+        self.stream_ids: tuple[str, ...] = ()
+        self._config = config
+        self._payload_size = payload_size
+        self._source: MediaSource | None = None
+        self._source_id = str(uuid.uuid4())
+        self._source_set = asyncio.Event()
+        self._encodings: tuple[Encoding, ...] = (Encoding(),)
+        self._parameters: RTCRtpSendParameters | None = None
+        self._codec: RTCRtpCodecParameters | None = None
+        self._tones: RTCRtpCodecParameters | None = None
+        self._with_level = False
+        self._encoder: AudioEncoder | VideoEncoder | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._gate = FrameGate()
+        self._force_key = False
+        self._estimate: int | None = None
+        self._sending = False
+        self._stopped = False
+        self._pulling = False
+        self._warned = False
+        self._task: asyncio.Task[None] | None = None
+        self._rtcp_task: asyncio.Task[None] | None = None
+        self._stream = RtpStream(kind, self.ssrc, self.rtx_ssrc, self.send_packet)
+        self._player = TonePlayer(self._send_tone, self._start_tone)
+        self._remote = RemoteReports()
+        self._rate = FrameRate()
+        self._frames = self._key_frames = self._dropped = self._encoded = 0
+        self._nacks = self._plis = self._firs = 0
+        self._encode_seconds = 0.0
+        self._size = (0, 0)
+
+    # --- what the session calls ---
+
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        """Where packets go."""
+        return self._transport
+
+    @property
+    def source(self) -> MediaSource | None:
+        """What is being sent."""
+        return self._source
+
+    @property
+    def source_id(self) -> str:
+        """Id of the source, or of the last one; a random one if there never was any."""
+        return self._source_id
+
+    def setTransport(self, transport: RTCDtlsTransport) -> None:
+        """Use another transport, after bundling."""
+        if transport is self._transport:
+            return
+        registered = self._parameters is not None and not self._stopped
+        if registered:
+            self.unregister()
+        self._transport = transport
+        if registered and self._parameters is not None:
+            self.register(self._parameters)
+
+    def set_source(self, source: MediaSource | None) -> None:
+        """Send this source from now on, or nothing. Times go on without a jump."""
+        if source is self._source:
+            return
+        self._source, self._warned = source, False
+        if source is not None:
+            self._source_id = source.id
+            self._source_set.set()
+        if self._encoder is not None:
+            self._encoder.restart()
+        if self._pulling and self._task is not None:
+            self._task.cancel()
+
+    def get_encodings(self) -> tuple[Encoding, ...]:
+        """Return how the source is encoded."""
+        return self._encodings
+
+    def set_encodings(self, encodings: Sequence[Encoding]) -> None:
+        """Change how the source is encoded, from the next frame on. Only the first encoding is sent."""
+        was_active = self._encoding.active
+        self._encodings = tuple(encodings) or (Encoding(),)
+        self._force_key = self._force_key or (self._encoding.active and not was_active)
+
+    def can_insert_dtmf(self) -> bool:
+        """Tell whether tones can be sent now."""
+        return self._tones is not None and self._sending and not self._stopped
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float, on_tone: Callable[[str], None]) -> None:
+        """Replace the tone buffer. Seconds. `on_tone` is told each tone as it starts, and "" at the end."""
+        self._player.insert(tones, duration, gap, on_tone)
+
+    async def send(self, parameters: RTCRtpSendParameters) -> None:
+        """Start to send, go on after `pause()`, or follow a renegotiation. May be called again and again.
+
+        :raises NotSupportedError: no codec of the parameters can be sent.
+        """
+        if self._stopped:
+            return
+        codec = next((codec for codec in parameters.codecs if is_media(codec)), None)
+        if codec is None:
+            raise NotSupportedError(
+                f"cannot send {self.kind}: none of the codecs agreed on ({', '.join(map(str, parameters.codecs))}) "
+                "can be encoded. Negotiate another one.",
+                backend="native",
+                component="peer",
+            )
+        if self._parameters is not None:
+            self.unregister()
+        self._parameters = parameters
+        self.register(parameters)
+        self._use(codec, parameters)
+        self._force_key = True
+        self._sending = True
+        if self._task is None:
+            self._task = asyncio.create_task(self._run())
+            self._rtcp_task = asyncio.create_task(self._run_rtcp())
+
+    async def pause(self) -> None:
+        """Send nothing until `send()` is called again; the source is still pulled, so that it does not pile up."""
+        self._sending = False
+
+    async def stop(self) -> None:
+        """Stop for good and stop the source: no thread or task is left. May be called more than once.
+
+        A source that does not let itself be cancelled is waited for one second.
+        """
+        if not self._stopped:
+            self._stopped, self._sending = True, False
+            if self._parameters is not None:
+                self.unregister()
+        await self._player.stop()
+        tasks = [task for task in (self._task, self._rtcp_task) if task is not None and not task.done()]
+        for task in tasks:
+            task.cancel()
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=STOP_SECONDS)
+                await self._send_rtcp(RtcpByePacket(sources=[self.ssrc]))
+            await self._close_encoder()
+        finally:
+            self._end_source()
+
+    # --- media ---
+
+    @property
+    def _encoding(self) -> Encoding:
+        return self._encodings[0]
+
+    def _use(self, codec: RTCRtpCodecParameters, parameters: RTCRtpSendParameters) -> None:
+        rtx = rtx_for(codec, parameters.codecs)
+        self._stream.configure(parameters)
+        self._stream.rtx_payload_type = rtx.payloadType if rtx is not None else None
+        self._tones = tones_for(codec, parameters.codecs) if self.kind == "audio" else None
+        with_level = any(extension.uri == AUDIO_LEVEL_URI for extension in parameters.headerExtensions)
+        known = self._codec
+        if known is None or (known.mimeType, with_level) != (codec.mimeType, self._with_level):
+            self._encoder, self._with_level = None, with_level
+        self._codec = codec
+
+    async def _run(self) -> None:
+        while not self._stopped:
+            source = self._source
+            if source is None:
+                self._source_set.clear()
+                await self._source_set.wait()
+                continue
+            data = await self._pull(source)
+            if data is not None and self._sending and self._encoding.active and not self._player.playing:
+                await self._send_data(source, data)
+
+    async def _pull(self, source: MediaSource) -> MediaData | None:
+        self._pulling = True
+        try:
+            return await source.recv()
+        except asyncio.CancelledError as exc:
+            task = asyncio.current_task()
+            assert task is not None
+            if task.cancelling():
+                if self._stopped or self._source is source or task.uncancel() > 0:
+                    raise
+            else:
+                self._lose_source(source, exc)
+        except Exception as exc:
+            self._lose_source(source, exc)
+        finally:
+            self._pulling = False
+        return None
+
+    def _lose_source(self, source: MediaSource, exc: BaseException) -> None:
+        if not isinstance(exc, MediaStreamError):
+            logger.warning("a %s track raised and is no longer sent; the connection lives on", self.kind, exc_info=exc)
+        if self._source is source:
+            self._end_source()
+
+    def _end_source(self) -> None:
+        source, self._source = self._source, None
+        if source is not None and self._task is not None:
+            try:
+                source.stop()
+            except Exception:
+                logger.warning("a %s track raised while it was stopped", self.kind, exc_info=True)
+
+    async def _send_data(self, source: MediaSource, data: MediaData) -> None:
+        try:
+            frames = await self._encode(data)
+        except Exception:
+            # One unusable frame, or a stream of them, is the source's fault and no reason to end the call.
+            self._dropped += 1
+            if not self._warned:
+                logger.warning(
+                    "a frame of %s track %s cannot be encoded and is dropped", self.kind, source.id, exc_info=True
+                )
+            self._warned = True
+            if isinstance(self._encoder, VideoEncoder):
+                self._encoder.reset()
+            return
+        for frame in frames:
+            await self._send_frame(frame)
+        if self.kind == "audio":
+            # A source that never waits must not starve the loop: nothing above is sure to give way.
+            await asyncio.sleep(0)
+
+    async def _send_frame(self, frame: EncodedFrame) -> None:
+        if not frame.payloads or self._codec is None or self._codec.payloadType is None:
+            return
+        try:
+            await self._stream.send_frame(frame, self._codec.payloadType)
+        except ConnectionError:
+            self._dropped += 1
+            self._force_key = True
+            return
+        self._frames += 1
+        self._rate.note(time.monotonic())
+
+    async def _encode(self, data: MediaData) -> list[EncodedFrame]:
+        now = time.monotonic()
+        encoder = self._encoder or self._create_encoder()
+        if isinstance(encoder, VideoEncoder):
+            return await self._encode_video(encoder, data, now)
+        encoder.set_max_bitrate(self._encoding.max_bitrate)
+        if isinstance(data, Packet):
+            return encoder.pack(data, now)
+        if not isinstance(data, AudioFrame):
+            raise TypeError(f"expected an AudioFrame or a Packet, got {type(data).__name__}")
+        # 20 ms of Opus take 0.1 ms to encode: less than two changes of threads.
+        frames = encoder.encode(data, now)
+        self._note_encoded(now, len(frames))
+        return frames
+
+    async def _encode_video(self, encoder: VideoEncoder, data: MediaData, now: float) -> list[EncodedFrame]:
+        tick = encoder.tick(data.pts, data.time_base, now)
+        if isinstance(data, Packet):
+            return [encoder.pack(data, tick)]
+        if not isinstance(data, VideoFrame):
+            raise TypeError(f"expected a VideoFrame or a Packet, got {type(data).__name__}")
+        encoding = self._encoding
+        if not self._gate.passes(tick, encoding.max_framerate):
+            self._dropped += 1
+            return []
+        picture = Picture(self._force_key, encoding.scale_resolution_down_by or 1.0, encoding.max_bitrate)
+        self._force_key = False
+        encoder.target.estimate = self._estimate
+        if self._executor is None:
+            self._executor = ThreadPoolExecutor(1, thread_name_prefix="native-encoder")
+        loop = asyncio.get_running_loop()
+        frame = await loop.run_in_executor(self._executor, encoder.encode, data, tick, picture, now)
+        self._note_encoded(now, 1)
+        self._key_frames += frame.key
+        self._size = frame.width, frame.height
+        return [frame]
+
+    def _create_encoder(self) -> AudioEncoder | VideoEncoder:
+        assert self._codec is not None
+        encoder = get_encoder(self._codec, self._config, payload_size=self._payload_size, with_level=self._with_level)
+        self._stream.rebase(encoder.clock_rate)
+        self._encoder = encoder
+        return encoder
+
+    def _note_encoded(self, started: float, count: int) -> None:
+        self._encode_seconds += time.monotonic() - started
+        self._encoded += count
+
+    async def _close_encoder(self) -> None:
+        executor, self._executor, self._encoder = self._executor, None, None
+        if executor is not None:
+            # Once this has run the thread is idle, so that joining it takes no time.
+            await asyncio.wrap_future(executor.submit(lambda: None))
+            executor.shutdown()
+
+    # --- tones ---
+
+    def _start_tone(self) -> tuple[int, int] | None:
+        if self._tones is None or not self._sending:
+            return None
+        if self._encoder is None:
+            self._create_encoder()
+        return self._stream.timestamp_now(), self._tones.clockRate
+
+    async def _send_tone(self, event: ToneEvent, timestamp: int) -> None:
+        if self._tones is None or self._tones.payloadType is None or not self._sending:
+            return
+        try:
+            await self._stream.send_event(
+                event.payload, self._tones.payloadType, timestamp + event.offset, marker=event.marker
+            )
+        except ConnectionError:
+            logger.debug("a tone was not sent: the transport is not connected")
+
+    # --- feedback ---
+
+    async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
+        if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
+            for report in packet.reports:
+                if report.ssrc == self.ssrc:
+                    self._remote.note(report)
+        elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
+            self._nacks += 1
+            await self._retransmit(packet.lost)
+        elif isinstance(packet, RtcpPsfbPacket):
+            self._on_payload_feedback(packet)
+
+    def _on_payload_feedback(self, packet: RtcpPsfbPacket) -> None:
+        if packet.fmt == RTCP_PSFB_PLI:
+            self._plis += 1
+            self._force_key = True
+        elif packet.fmt == RTCP_PSFB_FIR:
+            self._firs += 1
+            self._force_key = True
+        elif packet.fmt == RTCP_PSFB_APP:
+            try:
+                bitrate, ssrcs = unpack_remb_fci(packet.fci)
+            except ValueError:
+                return
+            if self.ssrc in ssrcs:
+                self._estimate = bitrate
+
+    async def _retransmit(self, lost: list[int]) -> None:
+        try:
+            for sequence in lost:
+                await self._stream.retransmit(sequence)
+        except ConnectionError:
+            logger.debug("not retransmitted: the transport is not connected")
+
+    async def _run_rtcp(self) -> None:
+        while True:
+            await asyncio.sleep(0.5 + random.random())
+            if self._sending and self._stream.packets:
+                await self._send_report()
+
+    async def _send_report(self) -> None:
+        info = self._stream.sender_info()
+        packets: list[AnyRtcpPacket] = [RtcpSrPacket(ssrc=self.ssrc, sender_info=info)]
+        if self._parameters is not None and (cname := self._parameters.rtcp.cname) is not None:
+            packets.append(RtcpSdesPacket(chunks=[RtcpSourceInfo(ssrc=self.ssrc, items=[(1, cname.encode())])]))
+        self._remote.note_sent(info)
+        await self._send_rtcp(*packets)
+
+    async def _send_rtcp(self, *packets: AnyRtcpPacket) -> None:
+        try:
+            await self.send_packet(b"".join(map(bytes, packets)))
+        except ConnectionError:
+            logger.debug("RTCP not sent: the transport is not connected")
+
+    # --- statistics ---
+
+    async def getStats(self) -> RTCStatsReport:
+        """Return statistics as aiortc has them: the outbound stream, the remote's view of it, the transport."""
+        report = RTCStatsReport()
+        now, transport = clock.current_datetime(), self.transport_id()
+        report.add(
+            RTCOutboundRtpStreamStats(
+                timestamp=now,
+                type="outbound-rtp",
+                id=f"outbound-rtp_{id(self)}",
+                ssrc=self.ssrc,
+                kind=self.kind,
+                transportId=transport,
+                packetsSent=self._stream.packets,
+                bytesSent=self._stream.octets,
+                trackId=self._source_id,
+            )
+        )
+        if (remote := self._remote.last) is not None:
+            report.add(
+                RTCRemoteInboundRtpStreamStats(
+                    timestamp=now,
+                    type="remote-inbound-rtp",
+                    id=f"remote-inbound-rtp_{id(self)}",
+                    ssrc=self.ssrc,
+                    kind=self.kind,
+                    transportId=transport,
+                    packetsReceived=self._stream.packets - remote.packets_lost,
+                    packetsLost=remote.packets_lost,
+                    jitter=remote.jitter,
+                    roundTripTime=self._remote.round_trip or 0.0,
+                    fractionLost=remote.fraction_lost / 256,
+                )
+            )
+        report.update(self.transport_stats())
+        return report
+
+    def media_stats(self) -> dict[str, object]:
+        """Return the members of RTCOutboundRtpStreamStats that are known, in W3C names and units."""
+        stream = self._stream
+        stats: dict[str, object] = {
+            "kind": self.kind,
+            "ssrc": self.ssrc,
+            "active": self._sending and self._encoding.active,
+            "packetsSent": stream.packets,
+            "bytesSent": stream.octets,
+            "headerBytesSent": stream.header_octets,
+            "retransmittedPacketsSent": stream.retransmitted_packets,
+            "retransmittedBytesSent": stream.retransmitted_octets,
+            "nackCount": self._nacks,
+        }
+        if self._parameters is not None and self._parameters.muxId:
+            stats["mid"] = self._parameters.muxId
+        return stats | (self._video_stats() if self.kind == "video" else {})
+
+    def _video_stats(self) -> dict[str, object]:
+        width, height = self._size
+        encoder = self._encoder
+        target = encoder.target if isinstance(encoder, VideoEncoder) else None
+        stats: dict[str, object] = {
+            "rtxSsrc": self.rtx_ssrc,
+            "framesEncoded": self._encoded,
+            "keyFramesEncoded": self._key_frames,
+            "framesSent": self._frames,
+            "framesDropped": self._dropped,
+            "framesPerSecond": self._rate.value(time.monotonic()),
+            "totalEncodeTime": self._encode_seconds,
+            "frameWidth": width,
+            "frameHeight": height,
+            "pliCount": self._plis,
+            "firCount": self._firs,
+        }
+        if target is not None:
+            stats["targetBitrate"] = target.value(width * height, self._encoding.max_bitrate)
+        return stats

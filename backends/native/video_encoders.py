@@ -1,0 +1,254 @@
+"""Encoders of sent video: any size and pixel format in, RTP payloads out."""
+
+from __future__ import annotations
+
+import fractions
+import os
+import random
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import av
+from av import Packet, VideoFrame
+from av.filter import Graph
+from av.video.frame import PictureType
+
+from backends.native.audio_encoders import EncodedFrame
+from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
+from backends.native.timeline import TimeBase, Timeline
+from shim.spi.engines import BitrateBounds
+
+CLOCK_RATE: Final = 90000
+TIME_BASE: Final = fractions.Fraction(1, CLOCK_RATE)
+BITRATE_FLOOR: Final = 30_000
+REBUILD_STEP: Final = 0.15
+REBUILD_INTERVAL: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What is to be encoded of a frame.
+
+    :param scale: factor, 1 or more, to divide both sides by.
+    :param max_bitrate: limit of this encoding, bits per second.
+    """
+
+    force_key: bool = False
+    scale: float = 1.0
+    max_bitrate: int | None = None
+
+
+class PictureFilter:
+    """Converts frames to yuv420p of a wanted size, without touching the frames it is given.
+
+    A frame that fits is passed on by reference.
+    """
+
+    def __init__(self) -> None:
+        self._key: tuple[int, int, str, int, int] | None = None
+        self._graph: Graph | None = None
+
+    def convert(self, frame: VideoFrame, width: int, height: int) -> VideoFrame:
+        """Return a frame of its own; one that is a pixel too large on a side is cropped, others are scaled."""
+        key = frame.width, frame.height, frame.format.name, width, height
+        if self._graph is None or key != self._key:
+            self._key, self._graph = key, self._build(*key)
+        self._graph.push(frame)
+        output = self._graph.pull()
+        assert isinstance(output, VideoFrame)
+        return output
+
+    def _build(self, width: int, height: int, pixels: str, to_width: int, to_height: int) -> Graph:
+        graph = Graph()
+        graph.threads = 1
+        chain = [graph.add_buffer(width=width, height=height, format=av.VideoFormat(pixels), time_base=TIME_BASE)]
+        if (width, height) == (to_width, to_height):
+            pass
+        elif width - to_width in (0, 1) and height - to_height in (0, 1):
+            chain.append(graph.add("crop", f"{to_width}:{to_height}:0:0"))
+        else:
+            chain.append(graph.add("scale", f"{to_width}:{to_height}"))
+        graph.link_nodes(*chain, graph.add("format", "yuv420p"), graph.add("buffersink")).configure()
+        return graph
+
+
+class BitrateTarget:
+    """Decides on a bit rate between what is configured and what the receiver estimates.
+
+    :param bounds: limits set by the application.
+    :param low: least, unless configured.
+    :param start: before there is an estimate, unless configured; more for large pictures.
+    :param high: most, unless configured; more for large pictures.
+    """
+
+    def __init__(self, bounds: BitrateBounds, low: int, start: int, high: int) -> None:
+        self._bounds = bounds
+        self._defaults = low, start, high
+        self.estimate: int | None = None
+
+    def value(self, pixels: int, cap: int | None) -> int:
+        """Return bits per second for a picture of so many pixels.
+
+        :param cap: limit of the encoding; it may also raise the default limit of the connection.
+        """
+        low, start, high = self._defaults
+        most = self._bounds.max or max(cap or 0, high, 3 * pixels)
+        least = min(low if self._bounds.min is None else self._bounds.min, most)
+        wanted = self.estimate or self._bounds.start or max(start, pixels * 9 // 10)
+        return max(BITRATE_FLOOR, min(max(least, min(wanted, most)), cap or most))
+
+
+def threads_for(pixels: int) -> int:
+    """Return how many threads are worth starting for a picture."""
+    if pixels <= 640 * 480:
+        return 1
+    return min(os.cpu_count() or 1, 8 if pixels >= 1920 * 1080 else 3 if pixels > 1280 * 960 else 2)
+
+
+class VideoEncoder:
+    """Encodes one video stream, in whatever size its frames have. One thread at a time.
+
+    :param payload_size: largest RTP payload in bytes.
+    :param bounds: limits of the bit rate.
+    """
+
+    defaults: tuple[int, int, int]
+    even = False
+
+    def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
+        self._limit = payload_size
+        self._timeline = Timeline(CLOCK_RATE)
+        self._filter = PictureFilter()
+        self._codec: av.VideoCodecContext | None = None
+        self._built_at = 0.0
+        self._last_pts = -1
+        self.target = BitrateTarget(bounds, *self.defaults)
+
+    @property
+    def clock_rate(self) -> int:
+        """Ticks per second of `EncodedFrame.timestamp`."""
+        return CLOCK_RATE
+
+    def restart(self) -> None:
+        """Expect frames of another source."""
+        self._timeline.restart()
+
+    def tick(self, pts: int | None, time_base: TimeBase | None, now: float) -> int:
+        """Return the time of a frame; to be called for each, in order, before `encode()`."""
+        return self._timeline.map(pts, time_base, now)
+
+    def encode(self, frame: VideoFrame, tick: int, picture: Picture, now: float) -> EncodedFrame:
+        """Encode a frame.
+
+        :raises av.FFmpegError: the frame cannot be converted.
+        """
+        width, height = self._size(frame, picture.scale)
+        bitrate = self.target.value(width * height, picture.max_bitrate)
+        if self._codec is None or self._outdated(self._codec, width, height, bitrate, now):
+            self._codec, self._built_at = self._create(width, height, bitrate), now
+        own = self._filter.convert(frame, width, height)
+        own.pts, own.time_base = tick, TIME_BASE
+        own.pict_type = PictureType.I if picture.force_key else PictureType.NONE
+        packets = self._codec.encode(own)
+        data = b"".join(bytes(packet) for packet in packets)
+        key = any(packet.is_keyframe for packet in packets)
+        return EncodedFrame(self._packetize(data), tick, key, width=width, height=height)
+
+    def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
+        """Take a packet that is encoded already."""
+        return EncodedFrame(self._packetize(bytes(packet)), tick, packet.is_keyframe)
+
+    def reset(self) -> None:
+        """Start over with a key frame, after an error."""
+        self._codec = None
+        self._filter = PictureFilter()
+
+    def _size(self, frame: VideoFrame, scale: float) -> tuple[int, int]:
+        if scale > 1:
+            return max(2, int(frame.width / scale) & ~1), max(2, int(frame.height / scale) & ~1)
+        if self.even:
+            return max(2, frame.width & ~1), max(2, frame.height & ~1)
+        return frame.width, frame.height
+
+    def _outdated(self, codec: av.VideoCodecContext, width: int, height: int, bitrate: int, now: float) -> bool:
+        if (codec.width, codec.height) != (width, height):
+            return True
+        built = codec.bit_rate or 1
+        # The libraries take no other rate while they run, and a new context costs a key frame.
+        patient = bitrate > built and now - self._built_at < REBUILD_INTERVAL
+        return abs(bitrate - built) > REBUILD_STEP * built and not patient
+
+    def _context(self, name: str, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        codec = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+        codec.width, codec.height, codec.bit_rate = width, height, bitrate
+        codec.pix_fmt = "yuv420p"
+        codec.time_base = TIME_BASE
+        codec.framerate = fractions.Fraction(30)
+        codec.gop_size = 3000
+        codec.thread_count = threads_for(width * height)
+        return codec
+
+    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        raise NotImplementedError
+
+    def _packetize(self, data: bytes) -> list[bytes]:
+        raise NotImplementedError
+
+
+class Vp8Encoder(VideoEncoder):
+    """VP8 by libvpx, constant bit rate, no look-ahead."""
+
+    defaults = 250_000, 500_000, 1_500_000
+
+    def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
+        super().__init__(payload_size, bounds)
+        self._picture_id = random.randrange(1 << 15)
+
+    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        codec = self._context("libvpx", width, height, bitrate)
+        codec.qmin, codec.qmax = 2, 56
+        codec.options = {
+            "bufsize": str(bitrate),
+            "minrate": str(bitrate),
+            "maxrate": str(bitrate),
+            "cpu-used": "-6",
+            "deadline": "realtime",
+            "lag-in-frames": "0",
+            "noise-sensitivity": "4",
+            "overshoot-pct": "15",
+            "undershoot-pct": "100",
+            "static-thresh": "1",
+        }
+        return codec
+
+    def _packetize(self, data: bytes) -> list[bytes]:
+        self._picture_id = (self._picture_id + 1) & 0x7FFF
+        return packetize_vp8(data, self._picture_id, self._limit)
+
+
+class H264Encoder(VideoEncoder):
+    """H264 constrained baseline by x264, no look-ahead."""
+
+    defaults = 500_000, 1_000_000, 3_000_000
+    even = True
+
+    def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
+        encoded = super().pack(packet, tick)
+        encoded.key = any(unpack_h264(payload).key for payload in encoded.payloads)
+        return encoded
+
+    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        codec = self._context("libx264", width, height, bitrate)
+        codec.profile = "Baseline"
+        codec.options = {
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "sc_threshold": "0",
+            "maxrate": str(bitrate),
+            "bufsize": str(bitrate),
+            **({"level": "31"} if width * height <= 1280 * 720 else {}),
+        }
+        return codec
+
+    def _packetize(self, data: bytes) -> list[bytes]:
+        return packetize_h264(data, self._limit)
