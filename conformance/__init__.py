@@ -1,0 +1,1 @@
+"""Proof that backends behave the same: a pytest plugin and a suite that runs against any of them."""

@@ -1,0 +1,112 @@
+"""Known divergences, applied to collected tests: strict expected failures, and what is wrong with the register."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shim.spi.divergence import FILE_NAME, Divergence, load_divergences
+from shim.spi.hookspecs import ENTRY_POINT_GROUP
+
+if TYPE_CHECKING:
+    from conformance.targets import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """The divergences of one backend.
+
+    :param path: the file; it need not exist.
+    """
+
+    backend: str
+    path: Path
+    entries: tuple[Divergence, ...]
+
+    def covering(self, nodeid: str, today: datetime.date) -> Divergence | None:
+        """Return the entry that holds for a test now."""
+        alive = (entry for entry in self.entries if not entry.is_expired(today))
+        return next((entry for entry in alive if any(matches(test, nodeid) for test in entry.tests)), None)
+
+    def problems(self, nodeids: Sequence[str], selection: Selection, today: datetime.date) -> list[str]:
+        """Say what is wrong: expired entries, and patterns that match no test where they could have."""
+        found = [
+            f"{self.path}: {entry.id} expired on {entry.expires}: fix it, or register it again with a new reason"
+            for entry in self.entries
+            if entry.is_expired(today)
+        ]
+        return found + [
+            f"{self.path}: {entry.id} is stale: no test matches {test!r}"
+            for entry in self.entries
+            for test in entry.tests
+            if selection.could_match(test) and not any(matches(test, nodeid) for nodeid in nodeids)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was collected: without this, a test that was not asked for looks like one that is gone.
+
+    :param files: names of the test files that were collected as a whole.
+    :param backends: the backends under test.
+    :param known: every backend there is.
+    :param is_paired: whether all ordered pairs are run.
+    """
+
+    files: frozenset[str]
+    backends: frozenset[str]
+    known: frozenset[str]
+    is_paired: bool
+
+    def could_match(self, pattern: str) -> bool:
+        """Tell whether a pattern must match something in this collection."""
+        file, _, test = pattern.partition("::")
+        if not any(fnmatchcase(name, file) for name in self.files):
+            return False
+        _, bracket, parameters = test.partition("[")
+        named = set(re.split(r"[^a-z0-9_]+", parameters)) & self.known
+        return not bracket or (self.is_paired and named <= self.backends)
+
+
+def matches(pattern: str, nodeid: str) -> bool:
+    """Tell whether a pattern covers a test: by file name and test, with parameters only if the pattern has some."""
+    tail = nodeid.rpartition("/")[2]
+    if "[" not in pattern:
+        tail = tail.partition("[")[0]
+    return fnmatchcase(tail, pattern.replace("[", "[[]"))
+
+
+def register_of(backend: str) -> Register:
+    """Find and read the register beside a backend's plugin module."""
+    path = _home(backend) / FILE_NAME
+    return Register(backend, path, load_divergences(path))
+
+
+def expect_failure(item: pytest.Item, targets: Iterable[Target], registers: dict[str, Register]) -> None:
+    """Mark a test as a strict expected failure, if one of its backends has it registered."""
+    today = datetime.datetime.now(tz=datetime.UTC).date()
+    for target in targets:
+        entry = registers[target.name].covering(item.nodeid, today)
+        if entry is not None:
+            reason = f"{target}: {entry.id} ({entry.kind}): {entry.reason}"
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+
+
+def _home(backend: str) -> Path:
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    for point in entry_points(group=ENTRY_POINT_GROUP, name=backend):
+        module = sys.modules.get(point.module)
+        origin = module.__file__ if module is not None else getattr(find_spec(point.module), "origin", None)
+        if origin:
+            return Path(origin).parent
+    return Path(f"<{backend} is registered by hand>")

@@ -1,0 +1,89 @@
+"""The pytest plugin: options, what the header says, and the command that repeats a failure.
+
+It is installed with the SDK, so it touches nothing outside the suite: the fixtures and the runner of its
+coroutine tests live in the suite's own ``conftest``.
+"""
+
+from __future__ import annotations
+
+import platform
+import random
+import shlex
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+SUITE: Final = Path(__file__).parent / "suite"
+MARKERS: Final = (
+    "requires(*capabilities, of='both'): skip where a backend declares that it cannot do this",
+    "spec(*sections): the sections of a specification that the test checks",
+    "slow: longer than ten seconds; deselected by default, run with -m slow",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("webrtc-conformance", "conformance of WebRTC backends")
+    group.addoption(
+        "--backend", action="append", default=[], metavar="NAME", help="test this backend (repeatable; default: all)"
+    )
+    group.addoption(
+        "--pairs", choices=("all", "same", "cross"), default="all", help="which ordered pairs of backends to run"
+    )
+    group.addoption(
+        "--require-backend",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="test this backend, and fail if this machine lacks it (repeatable)",
+    )
+    group.addoption("--conformance-seed", type=int, default=None, metavar="N", help="seed of the tests' random choices")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    if config.option.conformance_seed is None:
+        # Workers of pytest-xdist inherit the options, hence the seed, of the process that starts them.
+        config.option.conformance_seed = random.SystemRandom().randrange(2**32)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    from conformance.targets import Target
+
+    lines = [f"conformance: {platform.platform()}, seed {config.option.conformance_seed}, pairs {config.option.pairs}"]
+    for name in backend_names(config):
+        absence = Target(name).absence()
+        told = f"missing: {absence}" if absence else Target(name).info.engine
+        lines.append(f"conformance: backend {name}: {told}")
+    return lines
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report: pytest.TestReport = yield
+    if report.failed and is_of_suite(item):
+        report.sections.append(("repeat it with", repeat_command(item)))
+    return report
+
+
+def backend_names(config: pytest.Config) -> list[str]:
+    """Return the backends under test: those asked for, or all that can run here."""
+    from conformance.targets import available
+
+    asked = [*config.option.backend, *config.option.require_backend]
+    return list(dict.fromkeys(asked)) if config.option.backend else list(dict.fromkeys([*available(), *asked]))
+
+
+def is_of_suite(item: pytest.Item) -> bool:
+    """Tell whether a test belongs to the conformance suite."""
+    return item.path.parent == SUITE
+
+
+def repeat_command(item: pytest.Item) -> str:
+    """Return the one command that runs a test again as it ran."""
+    module = f"{SUITE.parent.name}.{SUITE.name}.{item.path.stem}"
+    test = item.nodeid.partition("::")[2]
+    options = [f"--backend={name}" for name in backend_names(item.config)]
+    options += [f"--pairs={item.config.option.pairs}", f"--conformance-seed={item.config.option.conformance_seed}"]
+    return shlex.join(["python", "-m", "pytest", *options, "--pyargs", f"{module}::{test}"])

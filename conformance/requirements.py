@@ -1,0 +1,41 @@
+"""What a test needs and what it checks: `@requires(Capability.X)` and `@spec("RFC 9429 5.6")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+
+from shim.spi.capabilities import Capability
+
+if TYPE_CHECKING:
+    from conformance.targets import Target
+
+Role = Literal["both", "offerer", "answerer"]
+
+
+def requires(*capabilities: Capability, of: Role = "both") -> pytest.MarkDecorator:
+    """Skip the test where a backend declares that it cannot do this.
+
+    :param of: whose capability it is, in a test of pairs.
+    """
+    return pytest.mark.requires(*capabilities, of=of)
+
+
+def spec(*sections: str) -> pytest.MarkDecorator:
+    """Name the sections that the test checks, e.g. ``"RFC 9429 5.6"`` or ``"webrtc-pc 4.4.1.5"``."""
+    return pytest.mark.spec(*sections)
+
+
+def missing_capability(
+    marks: Iterable[pytest.Mark], targets: Iterable[Target], role_of: dict[Target, set[str]]
+) -> str | None:
+    """Return the reason to skip: the first capability that is needed and declared off."""
+    wanted = [(capability, mark.kwargs.get("of", "both")) for mark in marks for capability in mark.args]
+    for target in targets:
+        for capability, role in wanted:
+            concerned = role == "both" or role in role_of.get(target, {role})
+            if concerned and capability not in target.info.capabilities:
+                return f"backend {target} does not declare the capability {Capability(capability).value}"
+    return None

@@ -1,0 +1,64 @@
+"""Fixtures of the suite, and the hooks that hold for it alone."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from conformance import running
+from conformance.leaks import Census, leaks_since
+from conformance.plugin import is_of_suite
+from conformance.targets import Peers, Target
+
+_warmed: set[Target] = set()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    running.parametrise(metafunc)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    running.apply_registers(config, items)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    running.check_requirements(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    return (is_of_suite(pyfuncitem) and running.run_coroutine_test(pyfuncitem)) or None
+
+
+@pytest.fixture
+def peers() -> Peers:
+    """Create connections that are closed when the test ends."""
+    return Peers()
+
+
+@pytest.fixture
+def loop_errors() -> running.LoopErrors:
+    """Collect what the loop's exception handler is told, which otherwise fails the test."""
+    return running.LoopErrors()
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Make random choices that the run's seed repeats."""
+    return running.seeded(request.config, request.node.nodeid)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test that leaves a thread or a file descriptor."""
+    for target in running.targets_of(request.node):
+        if target not in _warmed:
+            _warmed.add(target)
+            running.warm_up(target)
+    before = Census.take()
+    yield
+    leaks = leaks_since(before)
+    assert not leaks, f"left behind: {'; '.join(leaks)}"

@@ -1,0 +1,13 @@
+"""The register of known divergences is as strict as the tests it excuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.running import register_problems
+from conformance.targets import Target
+
+
+def test_register_has_no_expired_and_no_stale_entry(pytestconfig: pytest.Config, target: Target) -> None:
+    problems = register_problems(pytestconfig, target.name)
+    assert not problems, "\n".join(problems)

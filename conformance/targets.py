@@ -1,0 +1,151 @@
+"""Who is tested: backends, ordered pairs of them, and plain aiortc as a peer that nobody here wrote."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+from shim._core.registry import get_registry
+from shim.spi.capabilities import Component
+from shim.spi.errors import BackendUnavailableError, FlagConfigError
+
+if TYPE_CHECKING:
+    from shim import MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+    from shim.spi.records import BackendInfo
+
+PairChoice = Literal["all", "same", "cross"]
+REFERENCE: Final = "aiortc"
+"""Name of the peer that is no backend: aiortc itself, used as its own documentation says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One backend under test.
+
+    :param name: as flags spell it.
+    """
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def info(self) -> BackendInfo:
+        """What the backend declares."""
+        return get_registry().info(self.name)
+
+    def connection(self, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
+        """Create a connection that this backend serves."""
+        from shim import RTCPeerConnection
+
+        return RTCPeerConnection(configuration, backend=self.name)
+
+    def track_base(self, kind: Literal["audio", "video"]) -> type[MediaStreamTrack]:
+        """Return the class that a track of an application derives from."""
+        from shim import MediaStreamTrack
+
+        return type(f"{kind.title()}Track", (MediaStreamTrack,), {"kind": kind})
+
+    def absence(self) -> str | None:
+        """Tell why the backend cannot run on this machine; `None` if it can."""
+        try:
+            probe = get_registry().probe(self.name)
+        except (BackendUnavailableError, FlagConfigError) as exc:
+            return str(exc)
+        return None if probe.available else f"{probe.reason} {get_registry().how_to_get(self.name)}".strip()
+
+
+class ReferenceTarget(Target):
+    """Plain aiortc: not behind the seam, with none of our code in it."""
+
+    __slots__ = ()
+
+    def connection(self, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
+        """Create aiortc's own connection; it understands no setting of ours."""
+        import aiortc
+
+        if configuration is not None:
+            raise ValueError("the reference peer takes no configuration")
+        return cast("RTCPeerConnection", aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[])))
+
+    def track_base(self, kind: Literal["audio", "video"]) -> type[MediaStreamTrack]:
+        """Return aiortc's class: its senders accept no other."""
+        import aiortc
+
+        return type(f"{kind.title()}Track", (cast("Any", aiortc.MediaStreamTrack),), {"kind": kind})
+
+    def absence(self) -> str | None:
+        """The reference is a dependency of the suite."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Who offers and who answers."""
+
+    offerer: Target
+    answerer: Target
+
+    def __str__(self) -> str:
+        return f"{self.offerer}-{self.answerer}"
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The backends under test in it, each once."""
+        found = dict.fromkeys((self.offerer, self.answerer))
+        return tuple(target for target in found if not isinstance(target, ReferenceTarget))
+
+
+class Peers:
+    """The connections of one test; whoever made it closes them at the end."""
+
+    def __init__(self) -> None:
+        self._open: list[RTCPeerConnection] = []
+
+    def open(self, target: Target, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
+        """Create a connection and look after it."""
+        connection = target.connection(configuration)
+        self._open.append(connection)
+        return connection
+
+    def open_pair(
+        self, pair: Pair, configuration: RTCConfiguration | None = None
+    ) -> tuple[RTCPeerConnection, RTCPeerConnection]:
+        """Create the offerer and the answerer."""
+        return self.open(pair.offerer, configuration), self.open(pair.answerer, configuration)
+
+    async def close(self) -> None:
+        """Close all of them, at the same time."""
+        peers, self._open = self._open, []
+        await asyncio.gather(*(peer.close() for peer in peers))
+
+
+def available() -> list[str]:
+    """Return the installed backends that serve peers and can run here."""
+    registry = get_registry()
+    serving = [name for name in registry.names() if Component.PEER in registry.info(name).components]
+    return [name for name in serving if registry.probe(name).available]
+
+
+def pairs_of(names: Iterable[str], choice: PairChoice) -> list[Pair]:
+    """Return the ordered pairs of some backends.
+
+    :param choice: ``"same"`` for both ends alike, ``"cross"`` for two different ones, or ``"all"``.
+    """
+    targets = [Target(name) for name in names]
+    return [
+        Pair(offerer, answerer)
+        for offerer in targets
+        for answerer in targets
+        if choice == "all" or (offerer == answerer) == (choice == "same")
+    ]
+
+
+def foreign_pairs_of(names: Iterable[str]) -> list[Pair]:
+    """Return each backend with the reference peer, in both roles."""
+    reference = ReferenceTarget(REFERENCE)
+    targets = [Target(name) for name in names]
+    return [pair for target in targets for pair in (Pair(target, reference), Pair(reference, target))]
