@@ -184,7 +184,7 @@ class QueuedTrack(MediaStreamTrack):
     def __init__(self, kind: str, policy: QueuePolicy, maxsize: int | None) -> None:
         super().__init__()
         self.kind = kind
-        self._queue: FrameQueue[AudioFrame | VideoFrame] = FrameQueue(policy, self._size(maxsize))
+        self._queue: FrameQueue[AudioFrame | VideoFrame | Packet[Any]] = FrameQueue(policy, self._size(maxsize))
         try:
             self._owner: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
         except RuntimeError:
@@ -203,7 +203,7 @@ class QueuedTrack(MediaStreamTrack):
         """
         self._queue.configure(policy, self._size(maxsize))
 
-    async def recv(self) -> AudioFrame | VideoFrame:
+    async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
         """Return the next frame.
 
         :raises MediaStreamError: the track has ended.
