@@ -1,0 +1,1 @@
+"""The native backend: aiortc and PyAV behind the SPI, without a C++ toolchain."""

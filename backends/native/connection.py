@@ -1,0 +1,410 @@
+"""The connection behind an engine: moves transports, channels and media to where the session says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aioice import Candidate
+from aiortc.rtcicetransport import RTCIceCandidate, candidate_from_aioice, candidate_to_aioice
+from aiortc.rtcsctptransport import RTCSctpCapabilities
+
+from backends.native import states
+from backends.native.certificates import certificate_of
+from backends.native.channels import Association, Channel
+from backends.native.encoders import codecs_for, header_extensions_for
+from backends.native.errors import candidate_errors, operation
+from backends.native.records import TransceiverRecord
+from backends.native.session import Session, SessionPorts
+from backends.native.tasks import Tasks
+from backends.native.transceiver import Transceiver
+from backends.native.transport import Transport, TransportHooks, candidate_line
+from shim.spi.engines import (
+    ConnectionState,
+    DataChannelInit,
+    Direction,
+    EngineConfig,
+    IceCandidate,
+    IceConnectionState,
+    IceGatheringState,
+    Kind,
+    SctpState,
+    SessionDescription,
+    SessionState,
+)
+from shim.spi.errors import InvalidStateError
+from shim.spi.events import (
+    CandidateFound,
+    ConnectionChanged,
+    Event,
+    IceConnectionChanged,
+    IceGatheringChanged,
+    SctpChanged,
+    SessionChanged,
+    TransportsChanged,
+)
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_MAX_MESSAGE_SIZE = 65536
+"""What a remote takes that says nothing (RFC 8841 section 6)."""
+
+
+class Connection:
+    """Everything that lives as long as the network does. Knows nothing of the engine that hands it out.
+
+    :param emit: takes each event.
+    """
+
+    def __init__(self, config: EngineConfig, emit: Callable[[Event], None]) -> None:
+        self.config = config
+        self.cname = str(uuid.uuid4())
+        self.certificate = certificate_of(config)
+        self.tasks = Tasks()
+        self.association: Association | None = None
+        self._early_channels: list[Channel] = []
+        self._emit: Callable[[Event], None] | None = emit
+        self._closing: asyncio.Task[None] | None = None
+        self._media = asyncio.Lock()
+        self._ice_state: IceConnectionState = "new"
+        self._gathering_state: IceGatheringState = "new"
+        self._connection_state: ConnectionState = "new"
+        self._sctp_state: SctpState | None = None
+        self._hooks = TransportHooks(
+            changed=lambda transport: self._refresh(),
+            connected=self._connected,
+            closed_by_remote=self._closed_by_remote,
+            found=self._found,
+            failed=self.post,
+            spawn=self.tasks.spawn,
+        )
+        ports = SessionPorts(
+            codecs=codecs_for,
+            extensions=header_extensions_for,
+            fingerprints=self.certificate.getFingerprints(),
+            create=self._create_for_remote,
+            candidates=self._candidates,
+            cname=self.cname,
+        )
+        self.session = Session(ports, data_first=config.always_negotiate_data_channels)
+        self.transports: dict[int, Transport] = {}
+        self._arrange()
+
+    # --- small things ---
+
+    def post(self, event: Event) -> None:
+        """Post, unless the connection has been closed."""
+        if self._emit is not None:
+            self._emit(event)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something until the connection is closed."""
+        return self.tasks.spawn(coroutine)
+
+    def check_open(self) -> None:
+        """Raise InvalidStateError after `close()`."""
+        if self._closing is not None:
+            raise InvalidStateError("the connection is closed", backend="native", component="peer")
+
+    @property
+    def transceivers(self) -> list[Transceiver]:
+        """Transceivers in the order of creation."""
+        return [r.engine for r in self.session.values.records if isinstance(r.engine, Transceiver)]
+
+    @property
+    def used(self) -> list[Transport]:
+        """Transports that carry a section, in order of sections."""
+        return [self.transports[leg] for leg in dict.fromkeys(self.session.values.leg_of.values())]
+
+    def mids_of(self, transport: Transport) -> tuple[str, ...]:
+        """Return the sections that a transport carries."""
+        return tuple(mid for mid, leg in self.session.values.leg_of.items() if leg == transport.leg.id)
+
+    # --- life ---
+
+    def start(self) -> None:
+        """Create what needs a loop."""
+        self.association = Association(self.transports[0].dtls, self.post, self.spawn)
+        self.association.on_state = self._association_changed
+        for channel in self._early_channels:
+            if channel.readyState != "closed":
+                self.association.adopt(channel)
+        self._early_channels = []
+
+    def configure(self, config: EngineConfig) -> None:
+        """Use other ICE servers or another policy from the next gathering on."""
+        self.config = config
+        for transport in self.transports.values():
+            transport.reconfigure(config)
+
+    def create_channel(self, init: DataChannelInit) -> Channel:
+        """Create a data channel, of which the next offer tells if none does yet."""
+        if self.association is None:
+            channel = Channel(None, self.post, init, "connecting")
+            taken = {early.id for early in self._early_channels if early.id is not None}
+            Association.check_id(init, taken, None)
+            self._early_channels.append(channel)
+        else:
+            channel = self.association.create_channel(init)
+        self.session.want_data()
+        return channel
+
+    def create_transceiver(self, kind: Kind, direction: Direction) -> Transceiver:
+        """Create a transceiver that the session does not know yet."""
+        return Transceiver(self, kind, direction, self.transports[0])
+
+    def _create_for_remote(self, kind: Kind) -> TransceiverRecord:
+        record = self.create_transceiver(kind, "recvonly").record
+        record.pinned = False
+        return record
+
+    # --- descriptions ---
+
+    async def apply(self, description: SessionDescription, *, local: bool) -> None:
+        """Apply a description, say so, and get going."""
+        self.check_open()
+        before = self.transceivers
+        self.session.apply(description.type, description.sdp, local=local)
+        self._arrange()
+        for gone in before:
+            if gone not in self.transceivers:
+                self.spawn(gone.end())
+        if not local:
+            self._add_described_candidates()
+        self.post(SessionChanged(self.state()))
+        self._proceed()
+
+    def _arrange(self) -> None:
+        """Create, configure and drop transports to match the legs. Does no I/O."""
+        values = self.session.values
+        for leg_id, leg in values.legs.items():
+            if leg_id in self.transports:
+                self.transports[leg_id].configure(leg)
+            else:
+                self.transports[leg_id] = Transport(leg, self.config, self.certificate, self._hooks)
+        for leg_id in set(self.transports) - set(values.legs):
+            self.spawn(self.transports.pop(leg_id).close())
+        for transceiver in self.transceivers:
+            leg_of = self.session.leg_id(transceiver.record.negotiated.mid)
+            if leg_of is not None:
+                transceiver.use(self.transports[leg_of])
+        data = values.data
+        leg_of = self.session.leg_id(data.mid) if data else None
+        if self.association is not None and leg_of is not None and self._sctp_state is None:
+            self.association.setTransport(self.transports[leg_of].dtls)
+
+    def _proceed(self) -> None:
+        for transport in self.used:
+            transport.proceed()
+        self._refresh()
+        if self.session.values.signaling in {"stable", "have-local-pranswer", "have-remote-pranswer"}:
+            self.spawn(self._follow_media())
+            self._start_association()
+            self._drop_rejected_data()
+
+    async def _follow_media(self) -> None:
+        async with self._media:
+            for transceiver in self.transceivers:
+                await transceiver.follow()
+
+    def _connected(self, transport: Transport) -> None:
+        self.spawn(self._follow_media())
+        self._start_association()
+
+    def _start_association(self) -> None:
+        data, association = self.session.values.data, self.association
+        leg = self.session.leg_id(data.mid) if data else None
+        if data is None or association is None or leg is None or data.remote_port is None:
+            return
+        if self._sctp_state is None and self.transports[leg].dtls_state == "connected":
+            size = self.session_max_message_size()
+            self._sctp_state = "connecting"
+            self.post(SctpChanged("connecting", max_message_size=size))
+            capabilities = RTCSctpCapabilities(maxMessageSize=DEFAULT_MAX_MESSAGE_SIZE if size is None else size)
+            self.spawn(association.start(capabilities, data.remote_port))
+
+    def _drop_rejected_data(self) -> None:
+        if self.session.values.data is None and self.association is not None and self._sctp_state is None:
+            self.association.lose("the remote does not want data channels")
+
+    def session_max_message_size(self) -> int | None:
+        """Return what the remote says it takes; its default if it says nothing, `None` before it speaks."""
+        data = self.session.values.data
+        if data is None or data.remote_port is None:
+            return None
+        size = data.remote_max_message_size
+        return DEFAULT_MAX_MESSAGE_SIZE if size is None else size
+
+    def _association_changed(self, state: SctpState) -> None:
+        if state == self._sctp_state or self.association is None:
+            return
+        if state == "closed":
+            self.association.lose(None)
+        self._sctp_state = state
+        channels = self.association.maxChannels
+        self.post(SctpChanged(state, max_message_size=self.session_max_message_size(), max_channels=channels))
+
+    def state(self) -> SessionState:
+        """Take a snapshot of the session."""
+        values, render = self.session.values, self.session.render
+        return SessionState(
+            signaling_state=values.signaling if self._closing is None else "closed",
+            current_local=render(values.current_local),
+            pending_local=render(values.pending_local),
+            current_remote=render(values.current_remote),
+            pending_remote=render(values.pending_remote),
+            transceivers=tuple(transceiver.state() for transceiver in self.transceivers),
+            sctp_mid=values.data.mid if values.data else None,
+            max_message_size=self.session_max_message_size(),
+        )
+
+    # --- candidates ---
+
+    def _candidates(self, leg_id: int, ufrag: str) -> tuple[list[RTCIceCandidate], bool]:
+        transport = self.transports.get(leg_id)
+        if transport is None or transport.ice.newest.credentials.ufrag != ufrag:
+            return [], False
+        found = [candidate_from_aioice(candidate) for candidate in transport.ice.newest.local_candidates]
+        return found, transport.ice.gathering_state == "complete"
+
+    def _found(self, transport: Transport, candidate: Candidate | None, ufrag: str) -> None:
+        mids = self.mids_of(transport)
+        if candidate is not None and mids:
+            index = next(i for i, slot in enumerate(self.session.values.slots) if slot.mid == mids[0])
+            line = f"{candidate_line(candidate)} generation 0 ufrag {ufrag}"
+            self.post(CandidateFound(IceCandidate(line, mids[0], index, ufrag)))
+
+    def _add_described_candidates(self) -> None:
+        remote = self.session.remote
+        if remote is None:
+            return
+        for section in remote.parsed.sections:
+            leg = self.session.leg_id(section.mid)
+            if leg is None:
+                continue
+            for candidate in section.media.ice_candidates:
+                if candidate.component == 1:
+                    self._add_to(self.transports[leg], candidate_to_aioice(candidate))
+            if section.media.ice_candidates_complete:
+                self._add_to(self.transports[leg], None)
+
+    def _add_to(self, transport: Transport, candidate: Candidate | None) -> None:
+        self.spawn(transport.ice.add_remote_candidate(candidate))
+
+    async def add_candidate(self, candidate: IceCandidate | None) -> None:
+        """Add a remote candidate.
+
+        :raises OperationError: it cannot be used.
+        """
+        self.check_open()
+        remote = self.session.remote
+        if remote is None:
+            raise operation("addIceCandidate: there is no remote description")
+        if candidate is None:
+            for transport in self.used:
+                self._add_to(transport, None)
+            remote.added += [(section.index, "end-of-candidates") for section in remote.parsed.sections]
+            return
+        section = next((s for s in remote.parsed.sections if s.mid == candidate.sdp_mid), None)
+        if section is None:
+            raise operation(f"addIceCandidate: no media section has mid {candidate.sdp_mid!r}")
+        parsed = _parse_candidate(candidate)
+        ufrag = candidate.username_fragment or _extension(candidate.candidate, "ufrag")
+        ice = section.media.ice
+        if ufrag is not None and ice is not None and ice.usernameFragment != ufrag:
+            raise operation(f"addIceCandidate: username fragment {ufrag!r} is not that of the remote description")
+        leg = self.session.leg_id(section.mid)
+        if leg is not None and (parsed is None or (parsed.component == 1 and parsed.transport.lower() == "udp")):
+            self._add_to(self.transports[leg], parsed)
+        remote.added.append((section.index, candidate.candidate if parsed else "end-of-candidates"))
+
+    # --- states ---
+
+    def _refresh(self) -> None:
+        if self._closing is not None:
+            return
+        used = self.used
+        self.post(TransportsChanged())
+        gathering = states.gathering_state([t.ice.gathering_state for t in used])
+        if gathering != self._gathering_state:
+            self._gathering_state = gathering
+            if gathering == "complete":
+                self.post(CandidateFound(None))
+            self.post(IceGatheringChanged(gathering))
+        self._set_ice_state(states.ice_connection_state([t.ice.state for t in used]))
+        ice, dtls = [t.ice.state for t in used], [t.dtls_state for t in used]
+        self._set_connection_state(states.connection_state(ice, dtls))
+
+    def _set_ice_state(self, state: IceConnectionState) -> None:
+        if state != self._ice_state:
+            self._ice_state = state
+            self.post(IceConnectionChanged(state))
+
+    def _set_connection_state(self, state: ConnectionState) -> None:
+        if state != self._connection_state:
+            self._connection_state = state
+            self.post(ConnectionChanged(state))
+
+    def _closed_by_remote(self, transport: Transport) -> None:
+        if all(t.dtls_state == "closed" for t in self.used):
+            self._end()
+
+    def _end(self) -> None:
+        """End as aiortc does when the remote has said goodbye: with everything closed.
+
+        webrtc-pc would stay "connected" until consent is lost, and then fail.
+        """
+        if self.association is not None:
+            self.association.lose(None)
+            self._association_changed("closed")
+        self._set_ice_state("closed")
+        self._set_connection_state("closed")
+        self.close()
+
+    # --- the end ---
+
+    def close(self) -> asyncio.Task[None]:
+        """Start to close, unless that has been done; await the task for the end."""
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._shut_down())
+        return self._closing
+
+    async def _shut_down(self) -> None:
+        await self.tasks.cancel()
+        for step in self._last_steps():
+            try:
+                await step
+            except Exception:
+                logger.exception("a part of the connection could not be closed cleanly")
+        self._emit = None
+
+    def _last_steps(self) -> list[Coroutine[Any, Any, None]]:
+        steps = [transceiver.end() for transceiver in self.transceivers]
+        if self.association is not None:
+            steps.append(self._stop_association(self.association))
+        for channel in self._early_channels:
+            channel.finish(None)
+        return [*steps, *(transport.close() for transport in self.transports.values())]
+
+    async def _stop_association(self, association: Association) -> None:
+        await association.stop()
+        association.lose(None)
+
+
+def _parse_candidate(candidate: IceCandidate) -> Candidate | None:
+    if not candidate.candidate:
+        return None
+    with candidate_errors(candidate.candidate):
+        parsed = Candidate.from_sdp(candidate.candidate.removeprefix("candidate:"))
+        if not 0 <= parsed.port <= 65535 or parsed.type not in {"host", "srflx", "prflx", "relay"}:
+            raise ValueError(f"port {parsed.port} or type {parsed.type!r} is not known")
+        return parsed
+
+
+def _extension(candidate: str, name: str) -> str | None:
+    words = candidate.split()
+    pairs = dict(zip(words[8::2], words[9::2], strict=False))
+    return pairs.get(name)

@@ -1,0 +1,44 @@
+"""The hooks of the native backend. Importing this module loads neither aiortc nor av."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from backends.native.info import backend_info
+from shim.spi.hookspecs import hookimpl
+from shim.spi.records import BackendInfo, ProbeResult
+
+if TYPE_CHECKING:
+    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
+
+
+@hookimpl
+def shim_backend_info() -> BackendInfo:
+    """Describe the backend."""
+    return backend_info()
+
+
+@hookimpl
+def shim_probe() -> ProbeResult:
+    """Load the libraries, and say what was found."""
+    try:
+        from backends.native import engine
+    except Exception as exc:  # a broken binary wheel fails with more than ImportError
+        return ProbeResult(False, f"{type(exc).__name__}: {exc}")
+    return ProbeResult(True, f"{backend_info().engine}, {engine.__name__}")
+
+
+@hookimpl
+def shim_rtp_capabilities(kind: Kind, sender: bool) -> RtpCapabilities:
+    """Tell what can be sent and received; that is the same."""
+    from backends.native.capabilities import rtp_capabilities
+
+    return rtp_capabilities(kind)
+
+
+@hookimpl
+def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine:
+    """Create a peer connection."""
+    from backends.native.engine import NativePeer
+
+    return NativePeer(config, sink)

@@ -1,0 +1,457 @@
+"""The only file of the peer engine that names private parts of aiortc and aioice.
+
+Each class here turns private names into public ones for the rest of the backend. `NAMES` lists every
+one, and ``tests/test_private.py`` fails with the name when an upgrade of a dependency changes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final
+
+from aioice import Candidate, Connection
+from aioice.ice import CandidatePair, StunProtocol
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
+from aiortc.rtcsctptransport import RTCSctpTransport
+from aiortc.rtp import AnyRtcpPacket, RtpPacket
+from aiortc.stats import RTCStatsReport
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+logger = logging.getLogger(__name__)
+
+NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
+    Connection: {
+        "_pair_remote_candidate": ("remote_candidate",),
+        "_remote_candidates_expected": (),
+        "_check_list_maybe_fail": (),
+        "_check_periodic": (),
+    },
+    RTCDtlsTransport: {
+        "_set_role": ("role",),
+        "_get_stats": (),
+    },
+    RTCSctpTransport: {
+        "_handle_data": ("data",),
+        "_receive": ("stream_id", "pp_id", "data"),
+        "_set_state": ("state",),
+        "_send": ("stream_id", "pp_id", "user_data", "expiry", "max_retransmits", "ordered"),
+        "_transmit": (),
+        "_transmit_reconfig": (),
+        "_data_channel_close": ("channel",),
+        "_data_channel_closed": ("stream_id",),
+        "_data_channel_flush": (),
+        "_abort": (),
+    },
+    RTCCertificate: {"__init__": ("key", "cert")},
+}
+"""Methods that are called or overridden, with their parameters."""
+
+ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
+    Connection: (
+        "_check_list_done",
+        "_early_checks_done",
+        "_local_candidates",
+        "_local_candidates_end",
+        "_local_candidates_start",
+        "_nominated",
+        "_protocols",
+        "_remote_candidates",
+        "_remote_candidates_end",
+        "_closing",
+    ),
+    RTCDtlsTransport: ("_role", "_rtp_router", "_ssl", "_task", "_stats_id", "_transport"),
+    RTCSctpTransport: (
+        "_advertised_rwnd",
+        "_association_state",
+        "_data_channel_id",
+        "_data_channel_queue",
+        "_data_channels",
+        "_inbound_streams_count",
+        "_outbound_queue",
+        "_outbound_streams_count",
+        "_remote_max_message_size",
+        "_srtt",
+    ),
+    RTCCertificate: ("_key", "_cert"),
+}
+"""Attributes that are read or set."""
+
+
+class DatagramProtocol(StunProtocol):
+    """Tells STUN from the rest by the first byte (RFC 7983), and survives garbage."""
+
+    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
+        if not data:
+            return
+        if isinstance(data, bytes) and data[0] > 3:
+            self.receiver.data_received(data, 1)
+            return
+        try:
+            super().datagram_received(data, addr)
+        except Exception:
+            logger.debug("dropped a malformed STUN message from %s", addr, exc_info=True)
+
+
+class OpenConnection(Connection):
+    """An ICE agent with the handles that incremental gathering and an early start of DTLS need."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.gathering = False
+        self.usable = asyncio.Event()
+        """Set once `connect()` has something to send from, or never will."""
+
+    @property
+    def selected(self) -> CandidatePair | None:
+        """The nominated pair."""
+        return self._nominated.get(1)
+
+    @property
+    def closing(self) -> bool:
+        """Whether `close()` was called."""
+        return self._closing
+
+    @property
+    def ended(self) -> bool:
+        """Whether end-of-candidates was signalled by the remote."""
+        return self._remote_candidates_end
+
+    def begin_gathering(self) -> None:
+        """Let candidates be added, and `connect()` run, before gathering is over."""
+        self.gathering = True
+        self._local_candidates_start = True
+        self._local_candidates_end = True
+
+    def end_gathering(self) -> None:
+        """Let the checks fail from now on, when all have."""
+        self.gathering = False
+        self.usable.set()
+        if self._early_checks_done and not self._check_list_done:
+            self._check_list_maybe_fail()
+
+    def add_local_candidate(self, candidate: Candidate, protocol: StunProtocol | None = None) -> None:
+        """Add a candidate; `protocol` is given if it is a new base, which is then paired."""
+        self._local_candidates.append(candidate)
+        if protocol is None:
+            return
+        self._protocols.append(protocol)
+        for remote in self._remote_candidates:
+            self._pair_remote_candidate(remote)
+        self.sort_check_list()
+        self.usable.set()
+        self.hurry()
+
+    async def close(self) -> None:
+        self.usable.set()
+        await super().close()
+
+    def hurry(self) -> None:
+        """Start a check now instead of at the next tick of the pace."""
+        if self._early_checks_done and not self._check_list_done and not self._closing:
+            self._check_periodic()
+
+    def _remote_candidates_expected(self) -> bool:
+        return self.gathering or super()._remote_candidates_expected()
+
+
+class MidRouter(RtpRouter):
+    """Routes by the MID header extension first (RFC 8843 section 9.2), then as aiortc does."""
+
+    def route_rtp(self, packet: RtpPacket) -> RtpReceiver | None:
+        if packet.ssrc not in self.ssrc_table and packet.extensions.mid is not None:
+            receiver = self.mid_table.get(packet.extensions.mid)
+            if receiver is not None and receiver in self.payload_type_table.get(packet.payload_type, ()):
+                self.ssrc_table[packet.ssrc] = receiver
+                return receiver
+        return super().route_rtp(packet)
+
+
+class OpenDtlsTransport(RTCDtlsTransport):
+    """A DTLS transport whose role, peer certificate and counters can be reached."""
+
+    def __init__(self, transport: Any, certificate: RTCCertificate) -> None:
+        super().__init__(transport, [certificate])
+        self._rtp_router = MidRouter()
+
+    @property
+    def stats_id(self) -> str:
+        """Id of the transport in statistics."""
+        return self._stats_id
+
+    @property
+    def role(self) -> str:
+        """``"auto"``, ``"client"`` or ``"server"``."""
+        return self._role
+
+    @role.setter
+    def role(self, role: str) -> None:
+        self._set_role(role)
+
+    def peer_certificate(self) -> bytes | None:
+        """Return the certificate of the remote, DER."""
+        certificate = self._ssl.get_peer_certificate(as_cryptography=True) if self._ssl else None
+        return certificate.public_bytes(Encoding.DER) if certificate is not None else None
+
+    def session_details(self) -> dict[str, str]:
+        """Return what the handshake agreed on, by the names of RTCTransportStats."""
+        if self._ssl is None or self._ssl.get_cipher_name() is None:
+            return {}
+        details = {"tlsVersion": f"{self._ssl.get_protocol_version():04X}", "dtlsCipher": self._ssl.get_cipher_name()}
+        profile = self._ssl.get_selected_srtp_profile()
+        return details | ({"srtpCipher": profile.decode()} if profile else {})
+
+    def counters(self) -> tuple[int, int, int, int]:
+        """Return packets and bytes sent, packets and bytes received."""
+        (stats,) = self._get_stats().values()
+        return stats.packetsSent, stats.bytesSent, stats.packetsReceived, stats.bytesReceived
+
+    async def stop(self) -> None:
+        task = self._task
+        await super().stop()
+        if task is not None:
+            await asyncio.wait([task])
+
+
+class ChannelHooks:
+    """What aiortc's SCTP transport calls on a data channel, under public names."""
+
+    __slots__ = ()
+
+    def sctp_state_changed(self, state: str) -> None:
+        """Follow the state that SCTP gave the channel."""
+        raise NotImplementedError
+
+    def sctp_assigned(self, id: int) -> None:
+        """Take the stream id."""
+        raise NotImplementedError
+
+    def sctp_buffered(self, amount: int) -> None:
+        """Add to the buffered amount."""
+        raise NotImplementedError
+
+    def _setReadyState(self, state: str) -> None:
+        self.sctp_state_changed(state)
+
+    def _setId(self, id: int) -> None:
+        self.sctp_assigned(id)
+
+    def _addBufferedAmount(self, amount: int) -> None:
+        self.sctp_buffered(amount)
+
+
+class OpenSctpTransport(RTCSctpTransport):
+    """An SCTP association that leaves data channels to its subclass."""
+
+    RECEIVE_LIMIT: ClassVar[int] = 16 * 1024 * 1024
+
+    on_state: Callable[[str], None] | None = None
+
+    async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
+        """Take one message, or one of the channel protocol (RFC 8832)."""
+        raise NotImplementedError
+
+    async def flush(self) -> None:
+        """Hand queued messages to the association while it takes them."""
+        raise NotImplementedError
+
+    @property
+    def established(self) -> bool:
+        """Whether messages can be exchanged."""
+        return self._association_state is self.State.ESTABLISHED
+
+    @property
+    def busy(self) -> bool:
+        """Whether chunks wait for the congestion window."""
+        return bool(self._outbound_queue)
+
+    @property
+    def channels(self) -> dict[int, Any]:
+        """Channels by stream id."""
+        return self._data_channels
+
+    @property
+    def first_id(self) -> int:
+        """The lowest id of ours: 0 for the DTLS client, 1 for the server."""
+        return self._data_channel_id or 0
+
+    @property
+    def remote_max_message_size(self) -> int:
+        """The largest message that the remote takes; 0 is any size."""
+        return self._remote_max_message_size
+
+    @property
+    def round_trip_time(self) -> float | None:
+        """Smoothed round trip, seconds."""
+        return self._srtt
+
+    async def send_message(
+        self, stream_id: int, protocol: int, data: bytes, expiry: float | None, retransmits: int | None, ordered: bool
+    ) -> None:
+        """Give one message to the association."""
+        await self._send(stream_id, protocol, data, expiry=expiry, max_retransmits=retransmits, ordered=ordered)
+
+    async def continue_resets(self) -> None:
+        """Send stream resets that waited for messages."""
+        await self._transmit_reconfig()
+
+    @property
+    def queue(self) -> deque[tuple[Any, int, bytes]]:
+        """Messages not handed over yet: (channel, protocol, data). aiortc looks here before a stream reset."""
+        return self._data_channel_queue
+
+    def reset(self, channel: ChannelHooks) -> None:
+        """Start the closing procedure of a channel."""
+        self._data_channel_close(channel)  # type: ignore[arg-type]
+
+    async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
+        await self.receive(stream_id, pp_id, data)
+
+    async def try_flush(self) -> None:
+        """Flush; a transport that closes meanwhile is not an error."""
+        try:
+            await self.flush()
+        except ConnectionError:
+            logger.debug("the transport closed while messages were queued")
+
+    async def _data_channel_flush(self) -> None:
+        await self.try_flush()
+
+    async def _transmit_reconfig(self) -> None:
+        try:
+            await super()._transmit_reconfig()
+        except ConnectionError:
+            logger.debug("the transport closed while a stream reset was queued")
+
+    async def _handle_data(self, data: bytes) -> None:
+        try:
+            await super()._handle_data(data)
+        except ConnectionError:
+            raise
+        except Exception:
+            logger.debug("dropped a malformed SCTP packet", exc_info=True)
+        if self._advertised_rwnd < -self.RECEIVE_LIMIT:
+            logger.warning("the remote sends a message that never ends: association aborted")
+            await self._abort()
+            self._set_state(self.State.CLOSED)
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        if self.on_state is not None and state in (self.State.ESTABLISHED, self.State.CLOSED):
+            self.on_state("connected" if state is self.State.ESTABLISHED else "closed")
+
+
+def certificate_from(key: ec.EllipticCurvePrivateKey, certificate: x509.Certificate) -> RTCCertificate:
+    """Wrap a key and a certificate."""
+    return RTCCertificate(key=key, cert=certificate)
+
+
+def certificate_der(certificate: RTCCertificate) -> bytes:
+    """Return a certificate, DER."""
+    return certificate._cert.public_bytes(Encoding.DER)
+
+
+# --- media: what a sender or a receiver of RTP needs of its DTLS transport -----------------------------
+
+MEDIA_NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
+    RTCDtlsTransport: {
+        "_send_rtp": ("data",),
+        "_register_rtp_receiver": ("receiver", "parameters"),
+        "_unregister_rtp_receiver": ("receiver",),
+        "_register_rtp_sender": ("sender", "parameters"),
+        "_unregister_rtp_sender": ("sender",),
+        "_get_stats": (),
+    },
+    RtpReceiver: {
+        "_handle_disconnect": (),
+        "_handle_rtcp_packet": ("packet",),
+        "_handle_rtp_packet": ("packet", "arrival_time_ms"),
+    },
+    RtpSender: {"_handle_rtcp_packet": ("packet",)},
+}
+"""Methods of the media path that are called, or that the transport calls, with their parameters."""
+
+
+class RtpEndpoint:
+    """What both ends of a stream do on their transport."""
+
+    def __init__(self, transport: RTCDtlsTransport) -> None:
+        self._transport = transport
+
+    async def send_packet(self, data: bytes) -> None:
+        """Protect and send one RTP or RTCP packet."""
+        await self._transport._send_rtp(data)
+
+    def transport_id(self) -> str:
+        """Return the id of the transport in statistics."""
+        return self._transport._stats_id
+
+    def transport_stats(self) -> RTCStatsReport:
+        """Return the statistics of the transport."""
+        return self._transport._get_stats()
+
+
+class RtpReceiverEnd(RtpEndpoint):
+    """What the transport calls on a receiver, under public names."""
+
+    async def on_rtp(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        """Take an RTP packet."""
+        raise NotImplementedError
+
+    async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Take an RTCP packet that concerns the stream."""
+        raise NotImplementedError
+
+    def on_disconnect(self) -> None:
+        """Learn that the transport is gone."""
+        raise NotImplementedError
+
+    def register(self, parameters: RTCRtpReceiveParameters) -> None:
+        """Get the packets that `parameters` describe."""
+        self._transport._register_rtp_receiver(self, parameters)
+
+    def unregister(self) -> None:
+        """Get no packets any more."""
+        self._transport._unregister_rtp_receiver(self)
+
+    async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        await self.on_rtp(packet, arrival_time_ms)
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        await self.on_rtcp(packet)
+
+    def _handle_disconnect(self) -> None:
+        self.on_disconnect()
+
+
+class RtpSenderEnd(RtpEndpoint):
+    """What the transport calls on a sender, under public names."""
+
+    def __init__(self, transport: RTCDtlsTransport, ssrc: int) -> None:
+        super().__init__(transport)
+        self._ssrc = ssrc
+
+    @property
+    def ssrc(self) -> int:
+        """Synchronization source of the media."""
+        return self._ssrc
+
+    async def on_rtcp(self, packet: AnyRtcpPacket) -> None:
+        """Take an RTCP packet that concerns the stream."""
+        raise NotImplementedError
+
+    def register(self, parameters: RTCRtpSendParameters) -> None:
+        """Get the feedback that concerns the stream."""
+        self._transport._register_rtp_sender(self, parameters)
+
+    def unregister(self) -> None:
+        """Get no feedback any more."""
+        self._transport._unregister_rtp_sender(self)
+
+    async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
+        await self.on_rtcp(packet)

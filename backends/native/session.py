@@ -1,0 +1,500 @@
+"""Offer/answer for one connection (RFC 9429). Pure: no I/O, no clock, no sockets.
+
+Everything it knows is in :class:`~backends.native.records.SessionValues`; the engine compares the legs
+before and after, and moves the transports accordingly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import cast
+
+from aiortc.rtcdtlstransport import RTCDtlsFingerprint
+from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
+from aiortc.sdp import MediaDescription
+
+from backends.native import descriptions as build
+from backends.native import negotiation as rules
+from backends.native.bundling import assign_legs, drop_unused
+from backends.native.errors import modification
+from backends.native.legs import Credentials, DtlsRole, Leg, new_credentials
+from backends.native.parsing import Parsed, Section, parse
+from backends.native.records import (
+    DataSection,
+    Described,
+    Negotiated,
+    SessionValues,
+    Slot,
+    Snapshot,
+    TransceiverRecord,
+)
+from backends.native.validation import name_sections, next_state, validate
+from shim.spi.engines import Direction, Kind, SdpType, SessionDescription, SignalingState
+from shim.spi.errors import InvalidStateError
+
+
+@dataclass(frozen=True)
+class SessionPorts:
+    """What a session asks of its surroundings.
+
+    :param codecs: what can be sent and received of a kind.
+    :param create: makes the transceiver for a section that the remote offers.
+    """
+
+    codecs: Callable[[Kind], Sequence[RTCRtpCodecParameters]]
+    extensions: Callable[[Kind], Sequence[RTCRtpHeaderExtensionParameters]]
+    fingerprints: Sequence[RTCDtlsFingerprint]
+    create: Callable[[Kind], TransceiverRecord]
+    candidates: build.Candidates
+    cname: str
+
+
+class Session:
+    """The signaling state machine, and what offers and answers are made of."""
+
+    def __init__(self, ports: SessionPorts, *, data_first: bool) -> None:
+        self._ports = ports
+        self._data_first = data_first
+        self._seen_mids: set[str] = set()
+        self._offered: dict[str, TransceiverRecord] = {}
+        self._fresh: dict[int, Credentials] = {}
+        self._stable: Snapshot | None = None
+        self.restart_wanted = False
+        self.values = SessionValues("stable", (), {0: Leg(0, new_credentials())}, {})
+
+    # --- what the application adds ---
+
+    def add(self, record: TransceiverRecord) -> None:
+        """Add a transceiver."""
+        self.values.records = (*self.values.records, record)
+
+    def want_data(self) -> None:
+        """Make the next offer describe data channels."""
+        if self.values.data is None:
+            self.values.data = DataSection()
+
+    # --- look-ups ---
+
+    def record_of(self, mid: str) -> TransceiverRecord | None:
+        """Return the transceiver of a section."""
+        return next((r for r in self.values.records if r.negotiated.mid == mid), None)
+
+    def leg_id(self, mid: str | None) -> int | None:
+        """Return the leg that carries a section."""
+        return None if mid is None else self.values.leg_of.get(mid)
+
+    @property
+    def remote(self) -> Described | None:
+        """The remote description in force: pending before current."""
+        return self.values.pending_remote or self.values.current_remote
+
+    def render(self, described: Described | None) -> SessionDescription | None:
+        """Write out a description with the candidates known by now."""
+        if described is None:
+            return None
+        if described.local is None:
+            return SessionDescription(described.type, build.with_trickled(described.parsed, described.added))
+        text = build.with_candidates(described.local, self.leg_id, self._ports.candidates)
+        return SessionDescription(described.type, text)
+
+    # --- offers ---
+
+    def create_offer(self, *, restart: bool) -> str:
+        """Make an offer. Changes nothing but which credentials and mids the next offers use."""
+        if self._data_first:
+            self.want_data()
+        restart = restart or self.restart_wanted
+        values = self.values
+        sections: list[tuple[Slot, TransceiverRecord | None]] = [
+            (slot, self.record_of(slot.mid)) for slot in values.slots
+        ]
+        mids = self._seen_mids | {slot.mid for slot in values.slots}
+        self._offered = {}
+        sections += self._new_sections(mids)
+        description = build.new_description("offer")
+        bundled = []
+        numbers = rules.PayloadTypes(c for r in values.records for c in r.negotiated.codecs)
+        for slot, record in sections:
+            media = self._offer_section(slot, record, numbers)
+            description.media.append(media)
+            if media.port:
+                leg = values.legs[values.leg_of.get(slot.mid, 0)]
+                build.add_transport(media, self._offered_leg(leg, restart), self._ports.fingerprints, "auto")
+                bundled += [slot.mid] if leg.id == 0 else []
+        build.bundle(description, bundled)
+        return build.with_candidates(description, lambda mid: values.leg_of.get(mid, 0), self._ports.candidates)
+
+    def _new_sections(self, mids: set[str]) -> list[tuple[Slot, TransceiverRecord | None]]:
+        data = self.values.data
+        added: list[tuple[Slot, TransceiverRecord | None]] = []
+        wants_data = data is not None and data.mid is None
+        if wants_data and self._data_first:
+            added.append((Slot("application", _allocate(mids), "", ()), None))
+        for record in self.values.records:
+            if record.negotiated.mid is None and record.usable:
+                mid = _allocate(mids)
+                self._offered[mid] = record
+                added.append((Slot(record.kind, mid, "", ()), record))
+        if wants_data and not self._data_first:
+            added.append((Slot("application", _allocate(mids), "", ()), None))
+        return added
+
+    def _offer_section(
+        self, slot: Slot, record: TransceiverRecord | None, numbers: rules.PayloadTypes
+    ) -> MediaDescription:
+        data = self.values.data
+        if slot.rejected or (record is not None and not record.usable):
+            return build.rejected_section(slot.kind, slot.protocol, slot.formats, slot.mid)
+        if record is not None:
+            codecs = rules.preferred(self._ports.codecs(record.kind), record.preferences)
+            known = [e for r in self.values.records for e in r.negotiated.extensions]
+            extensions = rules.offered_extensions(self._ports.extensions(record.kind), known)
+            numbered = numbers.renumber(codecs)
+            return build.media_section(record, slot.mid, record.direction, numbered, extensions, self._ports.cname)
+        if slot.kind == "application" and data is not None:
+            return build.data_section(data, slot.mid)
+        return build.rejected_section(slot.kind, slot.protocol, slot.formats, slot.mid)
+
+    def _offered_leg(self, leg: Leg, restart: bool) -> Leg:
+        if not restart or leg.remote is None:
+            return leg
+        return replace(leg, local=self._fresh.setdefault(leg.id, new_credentials()))
+
+    # --- answers ---
+
+    def create_answer(self) -> str:
+        """Make an answer to the pending offer."""
+        offer = self.values.pending_remote
+        if offer is None:
+            state = self.values.signaling
+            raise InvalidStateError(f'Cannot create answer in signaling state "{state}"', backend="native")
+        description = build.new_description("answer")
+        accepted = []
+        for section in offer.parsed.sections:
+            media = self._answer_section(section)
+            description.media.append(media)
+            leg = self.leg_id(section.mid)
+            if media.port and leg is not None:
+                role = self._answer_role(self.values.legs[leg], section)
+                build.add_transport(media, self.values.legs[leg], self._ports.fingerprints, role)
+                accepted.append(section.mid)
+        build.bundle(description, [mid for mid in offer.parsed.bundle if mid in accepted])
+        if not description.group[0].items:
+            description.group.clear()
+        return build.with_candidates(description, self.leg_id, self._ports.candidates)
+
+    def _answer_section(self, section: Section) -> MediaDescription:
+        record, data = self.record_of(section.mid), self.values.data
+        if self.leg_id(section.mid) is not None:
+            if record is not None and record.usable and record.negotiated.offered is not None:
+                agreed = record.negotiated
+                direction = rules.both(record.direction, record.negotiated.offered)
+                codecs = rules.preferred(agreed.codecs, record.preferences)
+                return build.media_section(record, section.mid, direction, codecs, agreed.extensions, self._ports.cname)
+            if section.is_data and data is not None and data.mid == section.mid:
+                return build.data_section(data, section.mid)
+        return build.rejected_section(section.kind, section.protocol, section.formats, section.mid)
+
+    @staticmethod
+    def _answer_role(leg: Leg, section: Section) -> DtlsRole:
+        offered = section.media.dtls.role if section.media.dtls else "auto"
+        if offered in {"client", "server"}:
+            return "server" if offered == "client" else "client"
+        return "client" if leg.role == "auto" else leg.role
+
+    # --- applying ---
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        before, stable = self._snapshot(), self._stable
+        try:
+            yield
+        except BaseException:
+            self._restore(before)
+            self._stable = stable
+            raise
+
+    def _snapshot(self) -> Snapshot:
+        negotiated = {record: record.negotiated for record in self.values.records}
+        return Snapshot(replace(self.values), negotiated, dict(self._fresh))
+
+    def _restore(self, snapshot: Snapshot) -> None:
+        self.values = replace(snapshot.values)
+        self._fresh = dict(snapshot.fresh)
+        for record, negotiated in snapshot.negotiated.items():
+            record.negotiated = negotiated
+
+    def apply(self, kind: SdpType, text: str, *, local: bool) -> None:
+        """Apply a description, or change nothing and raise."""
+        if kind == "rollback":
+            self.roll_back()
+            return
+        state = next_state(self._state_for(kind, local), kind, local=local)
+        parsed = parse(text)
+        with self._transaction():
+            if not local and self.values.signaling == "have-local-offer" and kind == "offer":
+                self.roll_back()
+            name_sections(parsed, self.values, kind)
+            validate(parsed, self.values.slots, kind)
+            if kind == "offer" and self.values.signaling == "stable":
+                self._stable = self._snapshot()
+            apply = {
+                (True, True): self._apply_local_offer,
+                (True, False): self._apply_remote_offer,
+                (False, True): self._apply_local_answer,
+                (False, False): self._apply_remote_answer,
+            }[kind == "offer", local]
+            apply(parsed)
+            self._seen_mids |= {section.mid for section in parsed.sections}
+            self._file(kind, parsed, local)
+            self.values.signaling = state
+
+    def _state_for(self, kind: SdpType, local: bool) -> SignalingState:
+        # Glare: an offer in have-local-offer rolls ours back first (webrtc-pc section 4.4.1.5).
+        state = self.values.signaling
+        return "stable" if not local and kind == "offer" and state == "have-local-offer" else state
+
+    def _file(self, kind: SdpType, parsed: Parsed, local: bool) -> None:
+        values = self.values
+        described = Described(kind, parsed, parsed.sdp if local else None)
+        if local:
+            values.pending_local = described
+        else:
+            values.pending_remote = described
+        if kind == "answer":
+            values.current_local, values.current_remote = values.pending_local, values.pending_remote
+            values.pending_local = values.pending_remote = None
+            self._finish()
+
+    def _finish(self) -> None:
+        self._stable = None
+        self.restart_wanted = self.restart_wanted and any(
+            leg.local not in self._fresh.values() for leg in self.values.legs.values() if leg.remote
+        )
+        self._fresh = {}
+        for record in self.values.records:
+            mid = record.negotiated.mid
+            if mid is not None and self.leg_id(mid) is None:
+                record.negotiated = Negotiated(stopped=True)
+
+    def _apply_local_offer(self, parsed: Parsed) -> None:
+        values = self.values
+        leg_of = dict(values.leg_of)
+        for section in parsed.sections:
+            if section.rejected:
+                leg_of.pop(section.mid, None)
+                continue
+            self._bind_local(section)
+            leg_of.setdefault(section.mid, 0)
+        values.leg_of = leg_of
+        values.slots = tuple(_slot(s, s.rejected) for s in parsed.sections)
+        for section in parsed.sections:
+            leg = values.legs.get(leg_of.get(section.mid, -1))
+            if leg is not None:
+                controlling = True if leg.controlling is None else leg.controlling
+                local = self._known_credentials(leg, section)
+                self._set_leg(replace(leg, local=local, controlling=controlling, gather=True))
+
+    def _bind_local(self, section: Section) -> None:
+        if section.is_data:
+            if self.values.data is None:
+                raise modification("the offer describes data channels, but none has been created")
+            self.values.data = replace(self.values.data, mid=section.mid, index=section.index)
+            return
+        record = self.record_of(section.mid) or self._offered.get(section.mid)
+        if record is None or record.kind != section.kind:
+            raise modification(f"media section {section.mid!r} of the offer belongs to no transceiver")
+        record.negotiated = replace(record.negotiated, mid=section.mid, index=section.index)
+
+    def _known_credentials(self, leg: Leg, section: Section) -> Credentials:
+        credentials = build.credentials_of(section)
+        if credentials not in {leg.local, self._fresh.get(leg.id)}:
+            raise modification(f"media section {section.mid!r}: the ICE credentials are not those of createOffer")
+        return credentials
+
+    def _apply_remote_offer(self, parsed: Parsed) -> None:
+        values = self.values
+        used = [section for section in parsed.sections if self._accept(section)]
+        assign_legs(values, [s.mid for s in used], parsed.bundle)
+        values.slots = tuple(_slot(s, s not in used and s.rejected) for s in parsed.sections)
+        for leg_id, section in self._first_sections(used).items():
+            leg = values.legs[leg_id]
+            lite = bool(section.media.ice and section.media.ice.iceLite)
+            controlling = lite if leg.controlling is None else leg.controlling
+            self._set_leg(self._with_remote(replace(leg, controlling=controlling, lite=lite), section))
+        drop_unused(values)
+
+    def _first_sections(self, used: list[Section]) -> dict[int, Section]:
+        first: dict[int, Section] = {}
+        for section in used:
+            first.setdefault(self.values.leg_of[section.mid], section)
+        return first
+
+    def _with_remote(self, leg: Leg, section: Section) -> Leg:
+        remote, fingerprints = build.credentials_of(section), build.fingerprints_of(section)
+        if leg.connect and leg.fingerprints != fingerprints:
+            raise modification("the remote changed its certificate: this backend keeps one DTLS association")
+        answering = self.values.signaling in {"stable", "have-remote-offer"}
+        restarted = answering and leg.remote is not None and leg.remote != remote
+        local = new_credentials() if restarted else leg.local
+        return replace(leg, local=local, remote=remote, fingerprints=fingerprints)
+
+    def _accept(self, section: Section) -> bool:
+        if section.rejected:
+            return False
+        if section.is_data:
+            return self._accept_data(section)
+        kind = section.media_kind
+        return kind is not None and self._accept_media(section, kind)
+
+    def _accept_data(self, section: Section) -> bool:
+        data = self.values.data or DataSection()
+        if data.mid not in {None, section.mid}:
+            return False
+        self.values.data = self._remote_data(replace(data, mid=section.mid, index=section.index), section)
+        return True
+
+    @staticmethod
+    def _remote_data(data: DataSection, section: Section) -> DataSection:
+        capabilities = section.media.sctpCapabilities
+        return replace(
+            data,
+            legacy=section.protocol == "DTLS/SCTP",
+            remote_port=section.sctp_port,
+            remote_max_message_size=capabilities.maxMessageSize if capabilities else None,
+        )
+
+    def _accept_media(self, section: Section, kind: Kind) -> bool:
+        codecs = rules.common_codecs(self._ports.codecs(kind), section.media.rtp.codecs)
+        if not codecs:
+            return False
+        record = self.record_of(section.mid) or self._unassociated(kind) or self._created(kind)
+        offered = rules.reverse(section.media.direction)
+        record.negotiated = self._received(record, section, offered, codecs)
+        record.negotiated = replace(record.negotiated, mid=section.mid, index=section.index, offered=offered)
+        return record.usable
+
+    def _unassociated(self, kind: Kind) -> TransceiverRecord | None:
+        free = (r for r in self.values.records if r.kind == kind and r.negotiated.mid is None and r.usable)
+        return next(free, None)
+
+    def _created(self, kind: Kind) -> TransceiverRecord:
+        record = self._ports.create(kind)
+        self.add(record)
+        return record
+
+    def _received(
+        self, record: TransceiverRecord, section: Section, direction: Direction, codecs: list[RTCRtpCodecParameters]
+    ) -> Negotiated:
+        track, streams = rules.track_of(section)
+        if not rules.receives(direction):
+            track, streams = None, ()
+        elif not track:
+            track = record.negotiated.receive_track_id or f"{self._ports.cname}-{section.mid}"
+        extensions = rules.common_extensions(self._ports.extensions(record.kind), section.media.rtp.headerExtensions)
+        return replace(
+            record.negotiated,
+            codecs=tuple(rules.preferred(codecs, record.preferences)),
+            extensions=tuple(extensions),
+            receive_track_id=track,
+            stream_ids=streams,
+            remote=section,
+        )
+
+    def _apply_local_answer(self, parsed: Parsed) -> None:
+        values = self.values
+        accepted = [section for section in parsed.sections if not section.rejected]
+        for section in accepted:
+            leg_id, record = self.leg_id(section.mid), self.record_of(section.mid)
+            if leg_id is None:
+                raise modification(f"the answer accepts media section {section.mid!r}, which cannot be used")
+            leg = values.legs[leg_id]
+            if build.credentials_of(section) != leg.local:
+                raise modification(f"media section {section.mid!r}: the ICE credentials are not those of createAnswer")
+            self._set_leg(replace(leg, role=_role(section), gather=True, connect=True))
+            if record is not None:
+                direction = cast(Direction, section.media.direction or "sendrecv")
+                chosen = {codec.payloadType: codec for codec in record.negotiated.codecs}
+                codecs = tuple(chosen[number] for number in section.media.fmt if number in chosen)
+                record.negotiated = replace(record.negotiated, current_direction=direction, codecs=codecs)
+        self._settle(parsed, accepted)
+
+    def _apply_remote_answer(self, parsed: Parsed) -> None:
+        values = self.values
+        accepted = [section for section in parsed.sections if not section.rejected]
+        assign_legs(values, [s.mid for s in accepted], parsed.bundle)
+        for section in accepted:
+            self._agree(section)
+        for leg_id, section in self._first_sections(accepted).items():
+            leg = self._with_remote(values.legs[leg_id], section)
+            lite = bool(section.media.ice and section.media.ice.iceLite)
+            role: DtlsRole = "server" if _role(section) == "client" else "client"
+            controlling = True if leg.controlling is None else leg.controlling
+            self._set_leg(replace(leg, lite=lite, role=role, controlling=controlling, gather=True, connect=True))
+        self._settle(parsed, accepted)
+
+    def _agree(self, section: Section) -> None:
+        record = self.record_of(section.mid)
+        if section.is_data and self.values.data is not None:
+            self.values.data = self._remote_data(self.values.data, section)
+            return
+        codecs = rules.common_codecs(self._ports.codecs(record.kind), section.media.rtp.codecs) if record else []
+        if record is None or not codecs:
+            kind = section.kind
+            raise modification(f"Failed to set remote {kind} description send parameters: no common codec")
+        direction = rules.reverse(section.media.direction)
+        record.negotiated = replace(self._received(record, section, direction, codecs), current_direction=direction)
+
+    def _settle(self, parsed: Parsed, accepted: list[Section]) -> None:
+        values = self.values
+        mids = {section.mid for section in accepted}
+        values.leg_of = {mid: leg for mid, leg in values.leg_of.items() if mid in mids}
+        values.slots = tuple(_slot(s, s.mid not in mids) for s in parsed.sections)
+        if values.data is not None and values.data.mid is not None and values.data.mid not in mids:
+            values.data = None
+        drop_unused(values)
+
+    def _set_leg(self, leg: Leg) -> None:
+        self.values.legs = {**self.values.legs, leg.id: leg}
+
+    # --- rollback ---
+
+    def roll_back(self) -> None:
+        """Return to the last stable state (RFC 9429 section 4.1.10.2).
+
+        :raises InvalidStateError: nothing is pending.
+        """
+        snapshot = self._stable
+        if snapshot is None:
+            state = self.values.signaling
+            raise InvalidStateError(f'cannot roll back in signaling state "{state}"', backend="native")
+        added = [record for record in self.values.records if record not in snapshot.negotiated]
+        data, legs = self.values.data, self.values.legs
+        self._restore(snapshot)
+        self._stable = None
+        for leg in snapshot.values.legs.values():
+            if legs[leg.id].gather and not leg.gather:  # candidates of ours are out: do not use them again
+                self._set_leg(replace(leg, local=new_credentials()))
+        for record in added:
+            record.negotiated = Negotiated()
+            if record.pinned:
+                self.add(record)
+        if data is not None:
+            self.want_data()
+
+
+def _allocate(mids: set[str]) -> str:
+    mid = next(str(number) for number in range(len(mids) + 1) if str(number) not in mids)
+    mids.add(mid)
+    return mid
+
+
+def _slot(section: Section, rejected: bool) -> Slot:
+    return Slot(section.kind, section.mid, section.protocol, tuple(section.formats), rejected)
+
+
+def _role(section: Section) -> DtlsRole:
+    assert section.media.dtls is not None
+    return "client" if section.media.dtls.role == "client" else "server"
