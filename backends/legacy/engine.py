@@ -136,7 +136,8 @@ class LegacyPeerEngine:
         encodings: Sequence[Encoding] = (),
     ) -> TransceiverEngine:
         """Create a transceiver."""
-        made = add_transceiver(self._connection, kind, direction, source, stream_ids, encodings)
+        by_track = len(encodings) <= 1 and not self._transceivers.has_idle(kind)
+        made = add_transceiver(self._connection, kind, direction, source, stream_ids, encodings, by_track=by_track)
         return self._transceivers.add(made)
 
     def create_data_channel(self, init: DataChannelInit) -> LegacyDataChannel:

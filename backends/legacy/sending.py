@@ -62,14 +62,21 @@ class Sender:
         connection.senders.add(self)
 
     @property
+    def kind(self) -> Kind:
+        """Audio or video."""
+        return self._kind
+
+    @property
     def source(self) -> MediaSource | None:
         """The track that is sent."""
         return self._source
 
     def native_source(self) -> int:
         """Return the handle of the native source, made if need be; 0 while there is no track."""
-        if self._source is None:
-            return 0
+        return 0 if self._source is None else self.make_native_source()
+
+    def make_native_source(self) -> int:
+        """Return the handle of the native source, made if need be, whether there is a track or not."""
         if self._push is None:
             kind = AudioPush if self._kind == "audio" else VideoPush
             self._push = kind(self._connection, self)

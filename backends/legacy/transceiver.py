@@ -21,6 +21,7 @@ from shim.spi.engines import (
     SendParameters,
     TransceiverState,
 )
+from shim.spi.errors import ShimError
 
 DIRECTIONS: Final = {"sendrecv": 0, "sendonly": 1, "recvonly": 2, "inactive": 3}
 SENDING: Final = frozenset({"sendrecv", "sendonly"})
@@ -51,6 +52,16 @@ class LegacyTransceiver:
     def handle(self) -> int:
         """The native handle."""
         return self._handle
+
+    @property
+    def kind(self) -> Kind:
+        """Audio or video."""
+        return self._kind
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is no track to send."""
+        return self._sender.source is None
 
     def set_direction(self, direction: Direction) -> None:
         """Set what the next offer or answer asks for."""
@@ -160,28 +171,65 @@ def add_transceiver(
     source: MediaSource | None,
     stream_ids: Sequence[str],
     encodings: Sequence[Encoding],
+    *,
+    by_track: bool,
 ) -> LegacyTransceiver:
-    """Create a transceiver of ours."""
+    """Create a transceiver of ours.
+
+    :param by_track: as addTrack does. libwebrtc lets a remote offer's section use only such a transceiver, where
+        aiortc lets it use any; but addTrack would take an idle one of the same kind instead of making one.
+    """
     sender = Sender(connection, kind, source)
+    streams = "\n".join(stream_ids).encode()
+    try:
+        if by_track:
+            handle = _add_track(connection, sender, direction, streams)
+        else:
+            handle = _add(connection, sender, direction, streams, encodings)
+    except ShimError:
+        sender.switch(None)
+        raise
+    transceiver = LegacyTransceiver(connection, handle, kind, sender)
+    if by_track and encodings:
+        current = transceiver.get_parameters()
+        transceiver.set_parameters(SendParameters(current.transaction_id, tuple(encodings)))
+    transceiver.limit_framerate(encodings)
+    return transceiver
+
+
+def _add(
+    connection: Connection, sender: Sender, direction: Direction, streams: bytes, encodings: Sequence[Encoding]
+) -> int:
     array, kept = parameters.native_encodings(connection.library, encodings)
-    track_id = connection.ffi.NULL if source is None else source.id.encode()
     handle = connection.lib.rtc_pc_add_transceiver(
         connection.handle,
-        parameters.KINDS[kind],
+        parameters.KINDS[sender.kind],
         DIRECTIONS[direction],
         sender.native_source(),
-        track_id,
-        "\n".join(stream_ids).encode(),
+        _track_id(connection, sender),
+        streams,
         array if encodings else connection.ffi.NULL,
         len(encodings),
     )
     kept.clear()
-    if handle < 0:
-        sender.switch(None)
-    connection.check(handle, "RTCPeerConnection.addTransceiver")
-    transceiver = LegacyTransceiver(connection, handle, kind, sender)
-    transceiver.limit_framerate(encodings)
-    return transceiver
+    return connection.check(handle, "RTCPeerConnection.addTransceiver")
+
+
+def _add_track(connection: Connection, sender: Sender, direction: Direction, streams: bytes) -> int:
+    what = "RTCPeerConnection.addTransceiver"
+    idle = sender.source is None
+    native = sender.make_native_source()
+    handle = connection.check(
+        connection.lib.rtc_pc_add_track(connection.handle, native, _track_id(connection, sender), streams), what
+    )
+    if idle:
+        connection.check(connection.lib.rtc_sender_replace_track(handle, 0, connection.ffi.NULL), what)
+    connection.check(connection.lib.rtc_transceiver_set_direction(handle, DIRECTIONS[direction]), what)
+    return handle
+
+
+def _track_id(connection: Connection, sender: Sender) -> object:
+    return connection.ffi.NULL if sender.source is None else sender.source.id.encode()
 
 
 class TransceiverTable:
@@ -193,6 +241,10 @@ class TransceiverTable:
         self._states: tuple[TransceiverState, ...] = ()
         self.receiving: set[int] = set()
         self.connected = False
+
+    def has_idle(self, kind: Kind) -> bool:
+        """Tell whether some transceiver of this kind sends nothing: addTrack would take it."""
+        return any(t.kind == kind and t.is_idle for t in self._known.values())
 
     def add(self, transceiver: LegacyTransceiver) -> LegacyTransceiver:
         """Enter one of ours."""
