@@ -25,7 +25,8 @@ int64_t NowNanos() {
 }
 
 void SleepUntil(int64_t nanos) {
-  const timespec until = {static_cast<time_t>(nanos / kNanosPerSecond), static_cast<long>(nanos % kNanosPerSecond)};
+  const timespec until = {static_cast<time_t>(nanos / kNanosPerSecond),
+                          static_cast<long>(nanos % kNanosPerSecond)};
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr);
 }
 

@@ -1,5 +1,5 @@
-// Pulls remote audio at an even pace. Nothing is mixed and nothing is played: receivers hand each 10 ms to their sinks
-// only while somebody asks them for audio.
+// Pulls remote audio at an even pace. Nothing is mixed and nothing is played: receivers hand each 10 ms to
+// their sinks only while somebody asks them for audio.
 #ifndef BACKENDS_LEGACY_LIBWEBRTC_AUDIO_DEVICE_H_
 #define BACKENDS_LEGACY_LIBWEBRTC_AUDIO_DEVICE_H_
 
@@ -14,8 +14,8 @@
 
 namespace rtc_shim {
 
-// Sinks get PCM without its RTP timestamp, which is only known once the pull that fed them has returned. During a pull
-// they leave their work here.
+// Sinks get PCM without its RTP timestamp, which is only known once the pull that fed them has returned.
+// During a pull they leave their work here.
 using AfterPull = std::function<void(int64_t rtp_timestamp, bool concealed)>;
 
 // False when this thread is not inside a pull: then the work is not taken.

@@ -9,6 +9,7 @@ archive and corrupt the heap.
 from __future__ import annotations
 
 import argparse
+import fcntl
 import os
 import platform
 import shutil
@@ -195,10 +196,12 @@ def build(out: str | os.PathLike[str] | None = None, jobs: int | None = None, fo
     build_dir = HERE / "build"
     out_dir.mkdir(parents=True, exist_ok=True)
     build_dir.mkdir(exist_ok=True)
-    objects = compile_all(build_dir, jobs or os.cpu_count() or 1, force)
-    library = out_dir / LIBRARY
-    link_library(objects, library, force)
-    return build_module(out_dir, library, force)
+    with open(build_dir / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would take each other's files away
+        objects = compile_all(build_dir, jobs or os.cpu_count() or 1, force)
+        library = out_dir / LIBRARY
+        link_library(objects, library, force)
+        return build_module(out_dir, library, force)
 
 
 def main() -> int:

@@ -46,7 +46,8 @@ extern "C" int64_t rtc_certificate_generate(int algorithm, int64_t expires_ms) {
     Require(expires_ms >= 0, "expires_ms is negative");
     absl::optional<uint64_t> expires;
     if (expires_ms > 0) expires = static_cast<uint64_t>(expires_ms);
-    const auto certificate = rtc::RTCCertificateGenerator::GenerateCertificate(KeyParameters(algorithm), expires);
+    const auto certificate =
+        rtc::RTCCertificateGenerator::GenerateCertificate(KeyParameters(algorithm), expires);
     if (!certificate) throw Error(RTC_ERR_INTERNAL_ERROR, "the certificate could not be made");
     return NewString(Describe(*certificate));
   });

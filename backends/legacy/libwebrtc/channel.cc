@@ -65,12 +65,13 @@ int64_t Channel::max_message_size() const {
 }
 
 void Channel::Send(const void* data, size_t len, bool binary) {
-  if (state_ != webrtc::DataChannelInterface::kOpen) throw Error(RTC_ERR_INVALID_STATE, "the channel is not open");
+  if (state_ != webrtc::DataChannelInterface::kOpen)
+    throw Error(RTC_ERR_INVALID_STATE, "the channel is not open");
   // libwebrtc would accept it, fail to send it and close the channel.
   const int64_t limit = max_message_size();
   if (len > static_cast<size_t>(limit)) {
-    throw Error(RTC_ERR_MESSAGE_TOO_LARGE, "message of " + std::to_string(len) + " bytes; the remote side takes " +
-                                               std::to_string(limit));
+    throw Error(RTC_ERR_MESSAGE_TOO_LARGE, "message of " + std::to_string(len) +
+                                               " bytes; the remote side takes " + std::to_string(limit));
   }
   const int64_t size = static_cast<int64_t>(len);
   if (buffered_ + size > kMaxBuffered || posted_ >= kMaxPosted) {
@@ -141,8 +142,10 @@ webrtc::DataChannelInit InitFrom(const rtc_channel_options* options) {
   if (!options) return init;
   Require(options->protocol || options->protocol_len == 0, "protocol is NULL");
   Require(options->protocol_len <= kMaxLabel, "protocol is longer than 65535 bytes");
-  Require(options->priority >= RTC_PRIORITY_VERY_LOW && options->priority <= RTC_PRIORITY_HIGH, "unknown priority");
-  Require(options->max_retransmits >= -1 && options->max_retransmits <= 65535, "max_retransmits is out of range");
+  Require(options->priority >= RTC_PRIORITY_VERY_LOW && options->priority <= RTC_PRIORITY_HIGH,
+          "unknown priority");
+  Require(options->max_retransmits >= -1 && options->max_retransmits <= 65535,
+          "max_retransmits is out of range");
   Require(options->max_packet_life_time >= -1 && options->max_packet_life_time <= 65535,
           "max_packet_life_time is out of range");
   Require(options->id >= -1 && options->id <= 65535, "id is out of range");
@@ -151,7 +154,7 @@ webrtc::DataChannelInit InitFrom(const rtc_channel_options* options) {
   if (options->max_retransmits >= 0) init.maxRetransmits = options->max_retransmits;
   if (options->max_packet_life_time >= 0) init.maxRetransmitTime = options->max_packet_life_time;
   init.negotiated = options->negotiated;
-  init.id = options->id;
+  if (init.negotiated) init.id = options->id;
   init.priority = static_cast<webrtc::Priority>(options->priority);
   if (options->protocol) init.protocol.assign(options->protocol, options->protocol_len);
   return init;
@@ -169,8 +172,8 @@ using rtc_shim::Require;
 
 extern "C" {
 
-int64_t rtc_pc_create_channel(int64_t pc, const char* label, size_t label_len, const rtc_channel_options* options,
-                              int64_t owner) {
+int64_t rtc_pc_create_channel(int64_t pc, const char* label, size_t label_len,
+                              const rtc_channel_options* options, int64_t owner) {
   return Guard([&] {
     Require(label || label_len == 0, "label is NULL");
     Require(label_len <= rtc_shim::kMaxLabel, "label is longer than 65535 bytes");

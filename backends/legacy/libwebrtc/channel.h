@@ -57,7 +57,8 @@ class Channel final : public Object, public webrtc::DataChannelObserver {
   std::atomic<int64_t> owner_{0};
   std::atomic<int> id_{-1};
   std::atomic<int> state_{webrtc::DataChannelInterface::kConnecting};
-  // libwebrtc's own count is behind a blocking call and lacks what is still on its way to the signaling thread.
+  // libwebrtc's own count is behind a blocking call and lacks what is still on its way to the signaling
+  // thread.
   std::atomic<int64_t> buffered_{0};
   std::atomic<int64_t> handed_{0};
   std::atomic<int> posted_{0};

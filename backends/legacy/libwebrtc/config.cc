@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <p2p/base/p2p_transport_channel.h>
 #include <rtc_base/rtc_certificate.h>
 
 #include <functional>
@@ -7,6 +8,7 @@
 #include <utility>
 
 #include "abi.h"
+#include "factory.h"
 
 namespace rtc_shim {
 namespace {
@@ -32,8 +34,8 @@ webrtc::CryptoOptions& Crypto(RtcConfiguration& configuration) {
 }
 
 PeerConnection::IceTransportsType IceTransports(int value) {
-  static constexpr PeerConnection::IceTransportsType kTypes[] = {PeerConnection::kAll, PeerConnection::kRelay,
-                                                                 PeerConnection::kNoHost, PeerConnection::kNone};
+  static constexpr PeerConnection::IceTransportsType kTypes[] = {
+      PeerConnection::kAll, PeerConnection::kRelay, PeerConnection::kNoHost, PeerConnection::kNone};
   return kTypes[value];
 }
 
@@ -57,14 +59,16 @@ const Setting kSettings[] = {
        c.continual_gathering_policy = v ? PeerConnection::GATHER_CONTINUALLY : PeerConnection::GATHER_ONCE;
      }},
     {RTC_CONFIG_IPV6, 0, 1, [](auto& c, int v) { c.disable_ipv6 = !v; }},
-    {RTC_CONFIG_ICE_RECEIVING_TIMEOUT_MS, -1, kDay, [](auto& c, int v) { c.ice_connection_receiving_timeout = v; }},
+    {RTC_CONFIG_ICE_RECEIVING_TIMEOUT_MS, -1, kDay,
+     [](auto& c, int v) { c.ice_connection_receiving_timeout = v; }},
     {RTC_CONFIG_ICE_BACKUP_PING_MS, -1, kDay,
      [](auto& c, int v) { c.ice_backup_candidate_pair_ping_interval = v; }},
     {RTC_CONFIG_ICE_UNWRITABLE_TIMEOUT_MS, -1, kDay,
      [](auto& c, int v) { c.ice_unwritable_timeout = Unless(v, -1); }},
     {RTC_CONFIG_ICE_UNWRITABLE_MIN_CHECKS, -1, 1000,
      [](auto& c, int v) { c.ice_unwritable_min_checks = Unless(v, -1); }},
-    {RTC_CONFIG_ICE_INACTIVE_TIMEOUT_MS, -1, kDay, [](auto& c, int v) { c.ice_inactive_timeout = Unless(v, -1); }},
+    {RTC_CONFIG_ICE_INACTIVE_TIMEOUT_MS, -1, kDay,
+     [](auto& c, int v) { c.ice_inactive_timeout = Unless(v, -1); }},
     {RTC_CONFIG_ICE_CHECK_MIN_INTERVAL_MS, -1, kDay,
      [](auto& c, int v) { c.ice_check_min_interval = Unless(v, -1); }},
     {RTC_CONFIG_ICE_CHECK_STRONG_MS, -1, kDay,
@@ -97,6 +101,25 @@ RtcConfiguration DefaultConfiguration() {
   configuration.enable_implicit_rollback = true;
   configuration.tcp_candidate_policy = PeerConnection::kTcpCandidatePolicyDisabled;
   return configuration;
+}
+
+// libwebrtc checks the same, but then destroys a half-made connection on the wrong thread, which aborts the
+// process.
+void RequireValidIce(const RtcConfiguration& configuration) {
+  cricket::IceConfig ice;
+  ice.receiving_timeout =
+      Unless(configuration.ice_connection_receiving_timeout, RtcConfiguration::kUndefined);
+  ice.backup_connection_ping_interval =
+      Unless(configuration.ice_backup_candidate_pair_ping_interval, RtcConfiguration::kUndefined);
+  ice.stable_writable_connection_ping_interval = configuration.stable_writable_connection_ping_interval_ms;
+  ice.ice_check_interval_strong_connectivity = configuration.ice_check_interval_strong_connectivity;
+  ice.ice_check_interval_weak_connectivity = configuration.ice_check_interval_weak_connectivity;
+  ice.ice_check_min_interval = configuration.ice_check_min_interval;
+  ice.ice_unwritable_timeout = configuration.ice_unwritable_timeout;
+  ice.ice_unwritable_min_checks = configuration.ice_unwritable_min_checks;
+  ice.ice_inactive_timeout = configuration.ice_inactive_timeout;
+  ice.stun_keepalive_interval = configuration.stun_candidate_keepalive_interval;
+  ThrowIfError(cricket::P2PTransportChannel::ValidateIceConfig(ice));
 }
 
 void Config::AddIceServer(const char* url, const char* username, const char* credential) {

@@ -13,6 +13,9 @@ using RtcConfiguration = webrtc::PeerConnectionInterface::RTCConfiguration;
 
 RtcConfiguration DefaultConfiguration();
 
+// Throws when the ICE timeouts do not fit together.
+void RequireValidIce(const RtcConfiguration& configuration);
+
 class Config final : public Object {
  public:
   static constexpr Type kType = Type::kConfig;

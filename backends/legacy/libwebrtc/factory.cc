@@ -54,7 +54,8 @@ class FieldTrials {
     std::lock_guard<std::mutex> lock(mutex_);
     if (text != text_) {
       if (users_ > 0) {
-        throw Error(RTC_ERR_INVALID_STATE, "field trials are process-wide: free the factories with others first");
+        throw Error(RTC_ERR_INVALID_STATE,
+                    "field trials are process-wide: free the factories with others first");
       }
       if (!webrtc::field_trial::FieldTrialsStringIsValid(text.c_str())) {
         throw Error(RTC_ERR_INVALID_PARAMETER, "field trials are not of the form Name/Value/");
@@ -76,8 +77,8 @@ class FieldTrials {
   int users_ = 0;
 };
 
-// libsrtp runs 45 ms of self-tests whenever its number of sessions goes from 0 to 1: one session is held for the life
-// of the factory.
+// libsrtp runs 45 ms of self-tests whenever its number of sessions goes from 0 to 1: one session is held for
+// the life of the factory.
 std::unique_ptr<cricket::SrtpSession> NewSrtpKeepalive() {
   static constexpr uint8_t kKey[30] = {1};
   auto session = std::make_unique<cricket::SrtpSession>();
@@ -179,7 +180,8 @@ void Factory::Shutdown() {
   const auto children = Registry::Instance().TakeIf(
       [this](const Object& object) { return object.factory_object() == static_cast<const Object*>(this); });
   for (const auto& child : children) child->Shutdown();
-  // Tasks still queued may hold references to the children: let them finish here, so that the last reference is ours.
+  // Tasks still queued may hold references to the children: let them finish here, so that the last reference
+  // is ours.
   signaling_->BlockingCall([] {});
 }
 

@@ -20,7 +20,8 @@ namespace rtc_shim {
 class AudioDevice;
 class AudioPuller;
 
-// Runs `body` on `thread` and waits; an exception comes out on the calling thread, where the boundary expects it.
+// Runs `body` on `thread` and waits; an exception comes out on the calling thread, where the boundary expects
+// it.
 template <typename Body>
 auto RunOn(rtc::Thread* thread, Body&& body) -> decltype(body()) {
   using Result = decltype(body());

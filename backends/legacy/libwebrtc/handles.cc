@@ -8,7 +8,8 @@
 namespace rtc_shim {
 namespace {
 
-// The type sits above the serial number, so that a handle of another type is recognised even after it was freed.
+// The type sits above the serial number, so that a handle of another type is recognised even after it was
+// freed.
 constexpr int kTypeShift = 48;
 
 Type TypeOf(int64_t handle) { return static_cast<Type>(handle >> kTypeShift); }

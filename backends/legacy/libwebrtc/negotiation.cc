@@ -1,6 +1,7 @@
 // Offers, answers, descriptions, candidates and statistics: the asynchronous calls.
 #include <api/stats/rtc_stats_collector_callback.h>
 #include <api/stats/rtc_stats_report.h>
+#include <pc/session_description.h>
 
 #include <utility>
 
@@ -72,7 +73,9 @@ void CompleteSet(const std::weak_ptr<Peer>& weak, Request& request, const webrtc
 class SetLocalObserver : public webrtc::SetLocalDescriptionObserverInterface {
  public:
   SetLocalObserver(Peer& peer, RequestPtr request) : peer_(peer.Self()), request_(std::move(request)) {}
-  void OnSetLocalDescriptionComplete(webrtc::RTCError error) override { CompleteSet(peer_, *request_, error); }
+  void OnSetLocalDescriptionComplete(webrtc::RTCError error) override {
+    CompleteSet(peer_, *request_, error);
+  }
 
  private:
   const std::weak_ptr<Peer> peer_;
@@ -82,7 +85,9 @@ class SetLocalObserver : public webrtc::SetLocalDescriptionObserverInterface {
 class SetRemoteObserver : public webrtc::SetRemoteDescriptionObserverInterface {
  public:
   SetRemoteObserver(Peer& peer, RequestPtr request) : peer_(peer.Self()), request_(std::move(request)) {}
-  void OnSetRemoteDescriptionComplete(webrtc::RTCError error) override { CompleteSet(peer_, *request_, error); }
+  void OnSetRemoteDescriptionComplete(webrtc::RTCError error) override {
+    CompleteSet(peer_, *request_, error);
+  }
 
  private:
   const std::weak_ptr<Peer> peer_;
@@ -115,7 +120,19 @@ webrtc::SdpType CheckedSdpType(int type) {
   throw Error(RTC_ERR_INVALID_ARGUMENT, "unknown SDP type");
 }
 
-using SetDescription = void (*)(Peer&, std::unique_ptr<webrtc::SessionDescriptionInterface>, const RequestPtr&);
+// Without a media engine libwebrtc would follow a null pointer.
+void RequireDataOnly(const webrtc::SessionDescriptionInterface& description) {
+  for (const auto& content : description.description()->contents()) {
+    const auto type = content.media_description()->type();
+    if (type == cricket::MEDIA_TYPE_AUDIO || type == cricket::MEDIA_TYPE_VIDEO) {
+      throw Error(RTC_ERR_UNSUPPORTED_OPERATION,
+                  "the description has audio or video, but the factory was made for data channels only");
+    }
+  }
+}
+
+using SetDescription = void (*)(Peer&, std::unique_ptr<webrtc::SessionDescriptionInterface>,
+                                const RequestPtr&);
 
 void Apply(int64_t pc, int type, const char* sdp, int64_t request_id, SetDescription set) {
   const webrtc::SdpType sdp_type = CheckedSdpType(type);
@@ -130,9 +147,9 @@ void Apply(int64_t pc, int type, const char* sdp, int64_t request_id, SetDescrip
         .Fail(RTC_ERR_SYNTAX_ERROR, problem.line + ": " + problem.description, problem.line);
     return;
   }
-  peer->Later(request_id, [parsed, set](Peer& self, const RequestPtr& request) {
-    set(self, parsed->Clone(), request);
-  });
+  if (!peer->factory().media() && !rollback) RequireDataOnly(*parsed);
+  peer->Later(request_id,
+              [parsed, set](Peer& self, const RequestPtr& request) { set(self, parsed->Clone(), request); });
 }
 
 std::unique_ptr<webrtc::IceCandidateInterface> ParseCandidate(const std::string& mid, int mline_index,

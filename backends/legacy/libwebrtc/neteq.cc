@@ -43,7 +43,8 @@ class FixedDelayControllerFactory : public webrtc::NetEqControllerFactory {
 }  // namespace
 
 std::unique_ptr<webrtc::NetEqFactory> NewFixedDelayNetEq(int delay_ms) {
-  return std::make_unique<webrtc::CustomNetEqFactory>(std::make_unique<FixedDelayControllerFactory>(delay_ms));
+  return std::make_unique<webrtc::CustomNetEqFactory>(
+      std::make_unique<FixedDelayControllerFactory>(delay_ms));
 }
 
 }  // namespace rtc_shim

@@ -1,4 +1,5 @@
-// A jitter buffer which aims at a fixed delay instead of an adaptive one: the only way below libwebrtc's 45 ms.
+// A jitter buffer which aims at a fixed delay instead of an adaptive one: the only way below libwebrtc's 45
+// ms.
 #ifndef BACKENDS_LEGACY_LIBWEBRTC_NETEQ_H_
 #define BACKENDS_LEGACY_LIBWEBRTC_NETEQ_H_
 

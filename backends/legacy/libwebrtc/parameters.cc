@@ -5,6 +5,7 @@
 #include <modules/video_coding/svc/scalability_mode_util.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string>
 #include <utility>
@@ -17,6 +18,8 @@
 
 namespace rtc_shim {
 namespace {
+
+constexpr double kMaxScale = 1000.0;
 
 using FmtpParameters = std::map<std::string, std::string>;
 
@@ -84,7 +87,10 @@ void WriteCapabilities(Json& json, const webrtc::RtpCapabilities& capabilities) 
   json.EndArray().Key("headerExtensions").BeginArray();
   for (const auto& extension : capabilities.header_extensions) {
     const bool used = extension.direction != webrtc::RtpTransceiverDirection::kStopped;
-    json.BeginObject().Field("uri", extension.uri).Field("direction", used ? "sendrecv" : "stopped").EndObject();
+    json.BeginObject()
+        .Field("uri", extension.uri)
+        .Field("direction", used ? "sendrecv" : "stopped")
+        .EndObject();
   }
   json.EndArray().EndObject();
 }
@@ -95,7 +101,8 @@ const char* NetworkPriorityName(webrtc::Priority priority) {
 }
 
 const char* DegradationName(webrtc::DegradationPreference preference) {
-  static constexpr const char* kNames[] = {"disabled", "maintain-framerate", "maintain-resolution", "balanced"};
+  static constexpr const char* kNames[] = {"disabled", "maintain-framerate", "maintain-resolution",
+                                           "balanced"};
   return kNames[static_cast<int>(preference)];
 }
 
@@ -113,9 +120,11 @@ void WriteEncoding(Json& json, const webrtc::RtpEncodingParameters& encoding) {
       .EndObject();
 }
 
-std::string Describe(const webrtc::RtpParameters& parameters) {
+// libwebrtc leaves parameters.mid empty.
+std::string Describe(const webrtc::RtpParameters& parameters, const Transceiver& transceiver) {
   Json json;
-  json.BeginObject().Field("transactionId", parameters.transaction_id).Field("mid", parameters.mid);
+  json.BeginObject().Field("transactionId", parameters.transaction_id);
+  json.FieldOrNull("mid", transceiver.get().mid());
   json.Key("encodings").BeginArray();
   for (const auto& encoding : parameters.encodings) WriteEncoding(json, encoding);
   json.EndArray().Key("codecs").BeginArray();
@@ -130,7 +139,9 @@ std::string Describe(const webrtc::RtpParameters& parameters) {
     json.Field("encrypted", extension.encrypt).EndObject();
   }
   json.EndArray().Key("rtcp").BeginObject().Field("cname", parameters.rtcp.cname);
-  json.Field("reducedSize", parameters.rtcp.reduced_size).FieldIfSet("ssrc", parameters.rtcp.ssrc).EndObject();
+  json.Field("reducedSize", parameters.rtcp.reduced_size)
+      .FieldIfSet("ssrc", parameters.rtcp.ssrc)
+      .EndObject();
   if (parameters.degradation_preference) {
     json.Field("degradationPreference", DegradationName(*parameters.degradation_preference));
   }
@@ -202,6 +213,18 @@ struct CodecWish {
   FmtpParameters fmtp;
 };
 
+// Sender and receiver describe the same codec with different extras, such as scalability modes.
+bool SameCodec(const webrtc::RtpCodecCapability& a, const webrtc::RtpCodecCapability& b) {
+  return a.name == b.name && a.clock_rate == b.clock_rate && a.num_channels == b.num_channels &&
+         a.parameters == b.parameters;
+}
+
+bool Contains(const std::vector<webrtc::RtpCodecCapability>& codecs,
+              const webrtc::RtpCodecCapability& wanted) {
+  return std::any_of(codecs.begin(), codecs.end(),
+                     [&](const auto& codec) { return SameCodec(codec, wanted); });
+}
+
 std::vector<webrtc::RtpCodecCapability> Select(const std::vector<webrtc::RtpCodecCapability>& known,
                                                const std::vector<std::string>& lines) {
   std::vector<webrtc::RtpCodecCapability> selected;
@@ -211,7 +234,7 @@ std::vector<webrtc::RtpCodecCapability> Select(const std::vector<webrtc::RtpCode
     for (const auto& codec : known) {
       if (!wish.Matches(codec)) continue;
       found = true;
-      if (std::find(selected.begin(), selected.end(), codec) == selected.end()) selected.push_back(codec);
+      if (!Contains(selected, codec)) selected.push_back(codec);
     }
     if (!found) throw Error(RTC_ERR_INVALID_MODIFICATION, "unknown codec: " + line);
   }
@@ -223,7 +246,7 @@ void SetCodecPreferences(Transceiver& transceiver, const std::vector<std::string
   const auto kind = transceiver.is_audio() ? cricket::MEDIA_TYPE_AUDIO : cricket::MEDIA_TYPE_VIDEO;
   auto known = factory.GetRtpReceiverCapabilities(kind).codecs;
   for (const auto& codec : factory.GetRtpSenderCapabilities(kind).codecs) {
-    if (std::find(known.begin(), known.end(), codec) == known.end()) known.push_back(codec);
+    if (!Contains(known, codec)) known.push_back(codec);
   }
   auto selected = Select(known, lines);
   ThrowIfError(transceiver.get().SetCodecPreferences(selected));
@@ -232,7 +255,12 @@ void SetCodecPreferences(Transceiver& transceiver, const std::vector<std::string
 }  // namespace
 
 void ApplyEncoding(const rtc_encoding& from, webrtc::RtpEncodingParameters* to) {
-  Require(from.network_priority >= -1 && from.network_priority <= RTC_PRIORITY_HIGH, "unknown network priority");
+  Require(std::isfinite(from.max_framerate) && std::isfinite(from.bitrate_priority),
+          "a number is not finite");
+  Require(std::isfinite(from.scale_resolution_down_by) && from.scale_resolution_down_by <= kMaxScale,
+          "scale_resolution_down_by is above 1000");
+  Require(from.network_priority >= -1 && from.network_priority <= RTC_PRIORITY_HIGH,
+          "unknown network priority");
   to->active = from.active;
   to->max_bitrate_bps.reset();
   to->min_bitrate_bps.reset();
@@ -245,8 +273,8 @@ void ApplyEncoding(const rtc_encoding& from, webrtc::RtpEncodingParameters* to) 
   if (from.scale_resolution_down_by >= 1.0) to->scale_resolution_down_by = from.scale_resolution_down_by;
   if (from.scalability_mode) to->scalability_mode = from.scalability_mode;
   to->bitrate_priority = from.bitrate_priority > 0 ? from.bitrate_priority : webrtc::kDefaultBitratePriority;
-  to->network_priority =
-      from.network_priority < 0 ? webrtc::Priority::kLow : static_cast<webrtc::Priority>(from.network_priority);
+  to->network_priority = from.network_priority < 0 ? webrtc::Priority::kLow
+                                                   : static_cast<webrtc::Priority>(from.network_priority);
 }
 
 }  // namespace rtc_shim
@@ -280,15 +308,16 @@ int64_t rtc_sender_get_parameters(int64_t transceiver) {
   return Guard([&] {
     return NewString(WithTransceiver(transceiver, [](Transceiver& object) {
       object.parameters = object.get().sender()->GetParameters();
-      return Describe(*object.parameters);
+      return Describe(*object.parameters, object);
     }));
   });
 }
 
 int64_t rtc_receiver_get_parameters(int64_t transceiver) {
   return Guard([&] {
-    return NewString(WithTransceiver(
-        transceiver, [](Transceiver& object) { return Describe(object.get().receiver()->GetParameters()); }));
+    return NewString(WithTransceiver(transceiver, [](Transceiver& object) {
+      return Describe(object.get().receiver()->GetParameters(), object);
+    }));
   });
 }
 
@@ -296,20 +325,23 @@ int rtc_sender_set_parameters(int64_t transceiver, const char* transaction_id, c
                               int encodings_count, int degradation) {
   return Guard([&] {
     Require(transaction_id, "transaction_id is NULL");
-    Require(encodings_count >= 0 && (encodings || encodings_count == 0), "encodings is NULL or its count negative");
+    Require(encodings_count >= 0 && (encodings || encodings_count == 0),
+            "encodings is NULL or its count negative");
     Require(degradation >= RTC_DEGRADATION_UNSET && degradation <= RTC_DEGRADATION_BALANCED,
             "unknown degradation preference");
     const std::vector<rtc_encoding> wanted(encodings, encodings + encodings_count);
     const std::string id = transaction_id;
-    WithTransceiver(transceiver, [&](Transceiver& object) { SetParameters(object, id, wanted, degradation); });
+    WithTransceiver(transceiver,
+                    [&](Transceiver& object) { SetParameters(object, id, wanted, degradation); });
     return int{RTC_OK};
   });
 }
 
 int64_t rtc_receiver_get_sources(int64_t transceiver) {
   return Guard([&] {
-    return NewString(WithTransceiver(
-        transceiver, [](Transceiver& object) { return DescribeSources(object.get().receiver()->GetSources()); }));
+    return NewString(WithTransceiver(transceiver, [](Transceiver& object) {
+      return DescribeSources(object.get().receiver()->GetSources());
+    }));
   });
 }
 

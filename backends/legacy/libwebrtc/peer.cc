@@ -27,6 +27,7 @@ std::vector<std::string> SplitLines(const char* lines) {
 
 std::shared_ptr<Peer> Peer::Create(std::shared_ptr<Factory> factory, std::shared_ptr<Queue> queue,
                                    const RtcConfiguration& configuration, int64_t owner) {
+  RequireValidIce(configuration);
   const auto peer = std::make_shared<Peer>(factory, std::move(queue), owner);
   RunOn(factory->signaling(), [&] {
     webrtc::PeerConnectionDependencies dependencies(peer.get());
@@ -56,6 +57,8 @@ void Peer::Close() {
     CloseTransports();
     pc_->Close();
     closed_ = true;
+    // libwebrtc changes this state without a word.
+    OnStandardizedIceConnectionChange(webrtc::PeerConnectionInterface::kIceConnectionClosed);
     for (const auto& [key, transceiver] : transceivers_) transceiver->StopObserving();
   });
 }

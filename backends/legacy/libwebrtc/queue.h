@@ -28,11 +28,11 @@ struct Event {
   rtc_event c{};
   std::string data, data2, data3;
   rtc::CopyOnWriteBuffer payload;  // instead of `data` where bytes are to be passed on without a copy
-  std::shared_ptr<Frame> frame;    // gets its handle when it is drained, so that a dropped frame costs nothing
+  std::shared_ptr<Frame> frame;  // gets its handle when it is drained, so that a dropped frame costs nothing
 };
 
-// A bounded run of events inside a queue. What exceeds the limit pushes out the oldest of the same lane. Guarded by the
-// mutex of the queue.
+// A bounded run of events inside a queue. What exceeds the limit pushes out the oldest of the same lane.
+// Guarded by the mutex of the queue.
 class Lane {
  public:
   explicit Lane(size_t limit) : limit_(limit) {}

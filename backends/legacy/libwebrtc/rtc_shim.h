@@ -296,10 +296,11 @@ int rtc_pc_set_remote(int64_t pc, int type, const char* sdp, int64_t request);
  * "pendingRemote", "transceivers": [{"id": handle, "mid": text|null, "mlineIndex": number|null, "kind":
  * "audio"|"video", "direction", "currentDirection": text|null, "stopped", "stopping", "receiver":
  * {"id","trackId","streamIds"}, "sender": {"id","trackId": text|null, "streamIds"}}], "sctp": {"mid"}|null}.
- * Blocks for a signaling-thread hop. */
+ * Transceivers that were stopped and negotiated away are no longer in it. Blocks for a signaling-thread hop.
+ */
 int64_t rtc_pc_snapshot(int64_t pc);
 
-/* mid may be NULL when mline_index >= 0 (and then -1 is not allowed). candidate "" or NULL: end of
+/* mid may be NULL when mline_index >= 0, and mline_index -1 when there is a mid. candidate "" or NULL: end of
  * candidates. ufrag may be NULL; it is used when the candidate line has none. Without a remote description:
  * RTC_EV_ERROR with RTC_ERR_INVALID_STATE; queue it and try again after set_remote. */
 int rtc_pc_add_ice_candidate(int64_t pc, const char* mid, int mline_index, const char* candidate,
@@ -323,8 +324,8 @@ int rtc_pc_get_stats(int64_t pc, int64_t request, int selector, int64_t transcei
  * fire. */
 int rtc_pc_should_fire_negotiation_needed(int64_t pc, int64_t event_id);
 
-/* -> string: {"transports": [{"mid", "transport": first mid of that transport, "dtlsState", "iceState", "iceRole":
- * "controlling"|"controlled"|"unknown", "gatheringState", "remoteCertificates": [base64 of DER],
+/* -> string: {"transports": [{"mid", "transport": first mid of that transport, "dtlsState", "iceState",
+ * "iceRole": "controlling"|"controlled"|"unknown", "gatheringState", "remoteCertificates": [base64 of DER],
  * "remoteFingerprint": {"algorithm","value"}|null, "srtpCipher": name|null, "dtlsCipher": number|null,
  * "tlsVersion": number|null, "selectedPair": {"local": {...}, "remote": {...}}|null}], "sctp": {"mid",
  * "state", "maxMessageSize": number|null, "maxChannels": number|null}|null}. Bundled mids repeat the same
@@ -373,7 +374,7 @@ typedef struct rtc_encoding {
   int max_bitrate_bps;             /* <= 0 = unset */
   int min_bitrate_bps;             /* <= 0 = unset */
   double max_framerate;            /* < 0 = unset */
-  double scale_resolution_down_by; /* < 1.0 = unset */
+  double scale_resolution_down_by; /* 1.0 to 1000; < 1.0 = unset */
   double bitrate_priority;         /* relative share, <= 0 = 1.0 */
   int network_priority;            /* 0 very-low, 1 low, 2 medium, 3 high; -1 = low */
 } rtc_encoding;
@@ -482,8 +483,8 @@ int rtc_frame_get(int64_t frame, rtc_frame_info* out);
 /* Copies the planes without padding to dst: w*h + 2 * ((w+1)/2) * ((h+1)/2) bytes; `size` is checked. */
 int rtc_frame_copy_i420(int64_t frame, uint8_t* dst, size_t size);
 
-/* Copies the planes to planes of the caller, which may be padded: a stride is >= the bytes of its row, and each
- * plane has stride * height bytes (chroma: (height+1)/2). */
+/* Copies the planes to planes of the caller, which may be padded: a stride is >= the bytes of its row, and
+ * each plane has stride * height bytes (chroma: (height+1)/2). */
 int rtc_frame_copy_planes(int64_t frame, uint8_t* y, int stride_y, uint8_t* u, int stride_u, uint8_t* v,
                           int stride_v);
 int rtc_frame_free(int64_t frame);

@@ -14,7 +14,8 @@ namespace rtc_shim {
 std::shared_ptr<Frame> Frame::From(const webrtc::VideoFrame& frame) {
   rtc::scoped_refptr<webrtc::I420BufferInterface> buffer = frame.video_frame_buffer()->ToI420();
   if (!buffer) return nullptr;
-  if (frame.rotation() != webrtc::kVideoRotation_0) buffer = webrtc::I420Buffer::Rotate(*buffer, frame.rotation());
+  if (frame.rotation() != webrtc::kVideoRotation_0)
+    buffer = webrtc::I420Buffer::Rotate(*buffer, frame.rotation());
   return std::make_shared<Frame>(frame, std::move(buffer));
 }
 
@@ -138,7 +139,8 @@ using rtc_shim::Transceiver;
 
 extern "C" {
 
-int64_t rtc_receiver_attach_sink(int64_t transceiver, int64_t queue, int64_t owner, int max_queue, int policy) {
+int64_t rtc_receiver_attach_sink(int64_t transceiver, int64_t queue, int64_t owner, int max_queue,
+                                 int policy) {
   return Guard([&] {
     Require(policy == RTC_SINK_DROP_OLDEST || policy == RTC_SINK_LATEST, "unknown sink policy");
     const int limit = policy == RTC_SINK_LATEST ? 1 : max_queue;
@@ -146,8 +148,8 @@ int64_t rtc_receiver_attach_sink(int64_t transceiver, int64_t queue, int64_t own
     const auto out = Find<Queue>(queue);
     return rtc_shim::WithTransceiver(transceiver, [&](Transceiver& object) {
       const auto peer = object.peer();
-      const auto sink =
-          std::make_shared<Sink>(peer, object.get().receiver()->track(), out, owner, static_cast<size_t>(limit));
+      const auto sink = std::make_shared<Sink>(peer, object.get().receiver()->track(), out, owner,
+                                               static_cast<size_t>(limit));
       peer->AddSink(sink);
       sink->Start();
       return Registry::Instance().Add(sink);

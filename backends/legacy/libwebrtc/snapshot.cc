@@ -86,7 +86,8 @@ void WriteTransceiver(Json& json, const Transceiver& transceiver, const PeerConn
   const auto mid = object.mid();
   json.BeginObject().Field("id", transceiver.handle()).FieldOrNull("mid", mid);
   json.FieldOrNull("mlineIndex", mid ? SectionOf(pc, *mid) : absl::nullopt);
-  json.Field("kind", transceiver.is_audio() ? "audio" : "video").Field("direction", DirectionName(object.direction()));
+  json.Field("kind", transceiver.is_audio() ? "audio" : "video")
+      .Field("direction", DirectionName(object.direction()));
   json.Key("currentDirection");
   if (const auto current = object.current_direction()) {
     json.Value(DirectionName(*current));

@@ -188,11 +188,14 @@ FrameSource& Source::video() const {
 namespace {
 
 void RequirePicture(int width, int height, int rotation) {
-  Require(width >= 1 && width <= kMaxSide && height >= 1 && height <= kMaxSide, "width or height is out of range");
-  Require(rotation == 0 || rotation == 90 || rotation == 180 || rotation == 270, "rotation must be 0, 90, 180 or 270");
+  Require(width >= 1 && width <= kMaxSide && height >= 1 && height <= kMaxSide,
+          "width or height is out of range");
+  Require(rotation == 0 || rotation == 90 || rotation == 180 || rotation == 270,
+          "rotation must be 0, 90, 180 or 270");
 }
 
-int PushFrame(Source& source, rtc::scoped_refptr<webrtc::I420Buffer> buffer, int64_t timestamp_us, int rotation) {
+int PushFrame(Source& source, rtc::scoped_refptr<webrtc::I420Buffer> buffer, int64_t timestamp_us,
+              int rotation) {
   ++source.pushed;
   if (source.video().Push(std::move(buffer), timestamp_us, rotation)) return 0;
   ++source.dropped;
@@ -251,15 +254,16 @@ int rtc_video_source_push_i420(int64_t source, const uint8_t* y, int stride_y, c
     rtc_shim::RequirePicture(width, height, rotation);
     Require(y && u && v, "a plane is NULL");
     const int chroma = (width + 1) / 2;
-    Require(stride_y >= width && stride_u >= chroma && stride_v >= chroma, "a stride is shorter than its row");
+    Require(stride_y >= width && stride_u >= chroma && stride_v >= chroma,
+            "a stride is shorter than its row");
     return rtc_shim::PushFrame(*object,
                                webrtc::I420Buffer::Copy(width, height, y, stride_y, u, stride_u, v, stride_v),
                                timestamp_us, rotation);
   });
 }
 
-int rtc_video_source_push_nv12(int64_t source, const uint8_t* y, int stride_y, const uint8_t* uv, int stride_uv,
-                               int width, int height, int64_t timestamp_us, int rotation) {
+int rtc_video_source_push_nv12(int64_t source, const uint8_t* y, int stride_y, const uint8_t* uv,
+                               int stride_uv, int width, int height, int64_t timestamp_us, int rotation) {
   return Guard([&] {
     const auto object = Find<Source>(source);
     object->video();
@@ -268,8 +272,8 @@ int rtc_video_source_push_nv12(int64_t source, const uint8_t* y, int stride_y, c
     Require(stride_y >= width && stride_uv >= (width + 1) / 2 * 2, "a stride is shorter than its row");
     const auto buffer = webrtc::I420Buffer::Create(width, height);
     libyuv::NV12ToI420(y, stride_y, uv, stride_uv, buffer->MutableDataY(), buffer->StrideY(),
-                       buffer->MutableDataU(), buffer->StrideU(), buffer->MutableDataV(), buffer->StrideV(), width,
-                       height);
+                       buffer->MutableDataU(), buffer->StrideU(), buffer->MutableDataV(), buffer->StrideV(),
+                       width, height);
     return rtc_shim::PushFrame(*object, buffer, timestamp_us, rotation);
   });
 }

@@ -24,7 +24,8 @@ class Source final : public Object {
 
   static std::shared_ptr<Source> NewAudio(std::shared_ptr<Factory> factory);
   static std::shared_ptr<Source> NewVideo(std::shared_ptr<Factory> factory, bool screencast, bool adaptation);
-  Source(std::shared_ptr<Factory> factory, rtc::scoped_refptr<PcmSource> audio, rtc::scoped_refptr<FrameSource> video);
+  Source(std::shared_ptr<Factory> factory, rtc::scoped_refptr<PcmSource> audio,
+         rtc::scoped_refptr<FrameSource> video);
   ~Source() override;
 
   const Object* factory_object() const override { return factory_.get(); }

@@ -99,7 +99,8 @@ int64_t AddTransceiver(Peer& peer, cricket::MediaType kind, Source* source, cons
   return peer.TransceiverFor(result.MoveValue())->handle();
 }
 
-int64_t AddTrack(Peer& peer, Source& source, const std::string& track_id, const std::vector<std::string>& streams) {
+int64_t AddTrack(Peer& peer, Source& source, const std::string& track_id,
+                 const std::vector<std::string>& streams) {
   for (const auto& sender : peer.pc().GetSenders()) {
     const auto track = sender->track();
     if (track && !track_id.empty() && track->id() == track_id) {
@@ -132,7 +133,8 @@ extern "C" {
 int64_t rtc_pc_add_transceiver(int64_t pc, int kind, int direction, int64_t source, const char* track_id,
                                const char* stream_ids, const rtc_encoding* encodings, int encodings_count) {
   return Guard([&] {
-    Require(encodings_count >= 0 && (encodings || encodings_count == 0), "encodings is NULL or its count negative");
+    Require(encodings_count >= 0 && (encodings || encodings_count == 0),
+            "encodings is NULL or its count negative");
     const auto media_type = CheckedKind(kind);
     const auto peer = Find<Peer>(pc);
     const auto from = SourceFor(source, *peer, media_type);
@@ -172,9 +174,8 @@ int rtc_pc_remove_track(int64_t pc, int64_t transceiver) {
 int rtc_transceiver_set_direction(int64_t transceiver, int direction) {
   return Guard([&] {
     const auto wanted = CheckedDirection(direction);
-    WithTransceiver(transceiver, [&](Transceiver& object) {
-      ThrowIfError(object.get().SetDirectionWithError(wanted));
-    });
+    WithTransceiver(transceiver,
+                    [&](Transceiver& object) { ThrowIfError(object.get().SetDirectionWithError(wanted)); });
     return int{RTC_OK};
   });
 }

@@ -20,7 +20,8 @@ class Transceiver final : public Object,
  public:
   static constexpr Type kType = Type::kTransceiver;
 
-  Transceiver(const std::shared_ptr<Peer>& peer, rtc::scoped_refptr<webrtc::RtpTransceiverInterface> transceiver);
+  Transceiver(const std::shared_ptr<Peer>& peer,
+              rtc::scoped_refptr<webrtc::RtpTransceiverInterface> transceiver);
   ~Transceiver() override;
 
   const Object* factory_object() const override { return factory_.get(); }
@@ -53,7 +54,8 @@ class Transceiver final : public Object,
 // One element of "transceivers" in a snapshot.
 void WriteTransceiver(Json& json, const Transceiver& transceiver, const webrtc::PeerConnectionInterface& pc);
 
-// Runs body(transceiver) on the signaling thread of the transceiver with that handle, unless its connection is closed.
+// Runs body(transceiver) on the signaling thread of the transceiver with that handle, unless its connection
+// is closed.
 template <typename Body>
 auto WithTransceiver(int64_t handle, Body&& body) {
   const auto transceiver = Find<Transceiver>(handle);

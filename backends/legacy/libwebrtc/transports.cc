@@ -1,5 +1,5 @@
-// The DTLS, ICE and SCTP transports of a connection. They live on the network thread: calling their getters elsewhere
-// aborts the process.
+// The DTLS, ICE and SCTP transports of a connection. They live on the network thread: calling their getters
+// elsewhere aborts the process.
 #include "transports.h"
 
 #include <api/ice_transport_interface.h>
@@ -97,7 +97,10 @@ void WriteIce(Json& json, webrtc::DtlsTransportInterface& dtls) {
 void WriteTransport(Json& json, const std::string& mid, const std::string& first_mid,
                     webrtc::DtlsTransportInterface& dtls) {
   const webrtc::DtlsTransportInformation information = dtls.Information();
-  json.BeginObject().Field("mid", mid).Field("transport", first_mid).Field("dtlsState", DtlsName(information.state()));
+  json.BeginObject()
+      .Field("mid", mid)
+      .Field("transport", first_mid)
+      .Field("dtlsState", DtlsName(information.state()));
   WriteIce(json, dtls);
   WriteCertificates(json, information.remote_ssl_certificates());
   json.Key("srtpCipher");
@@ -193,9 +196,8 @@ void TransportWatch::RefreshDtls(const std::vector<std::string>& mids) {
   for (const auto& dtls : dtls_) {
     if (dtls->mids.empty()) Forget(*dtls);
   }
-  dtls_.erase(
-      std::remove_if(dtls_.begin(), dtls_.end(), [](const auto& dtls) { return dtls->mids.empty(); }),
-      dtls_.end());
+  dtls_.erase(std::remove_if(dtls_.begin(), dtls_.end(), [](const auto& dtls) { return dtls->mids.empty(); }),
+              dtls_.end());
 }
 
 void TransportWatch::RefreshSctp() {
@@ -218,7 +220,8 @@ void TransportWatch::CollectDtls(Dtls& dtls, webrtc::DtlsTransportState state, s
   events->push_back(std::move(event));
 }
 
-void TransportWatch::CollectSctp(const webrtc::SctpTransportInformation& information, std::vector<Event>* events) {
+void TransportWatch::CollectSctp(const webrtc::SctpTransportInformation& information,
+                                 std::vector<Event>* events) {
   max_message_size_ = static_cast<int64_t>(information.MaxMessageSize().value_or(0));
   if (std::exchange(sctp_state_, information.state()) == information.state()) return;
   Event event(RTC_EV_SCTP_STATE, peer_->owner());

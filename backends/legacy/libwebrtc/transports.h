@@ -13,8 +13,8 @@
 
 namespace rtc_shim {
 
-// Watches the DTLS and SCTP transports of one connection. A transport has one place for an observer and calls it on the
-// network thread, where nothing may block: the observers only ask for a refresh.
+// Watches the DTLS and SCTP transports of one connection. A transport has one place for an observer and calls
+// it on the network thread, where nothing may block: the observers only ask for a refresh.
 class TransportWatch {
  public:
   explicit TransportWatch(Peer* peer);
@@ -48,7 +48,8 @@ class TransportWatch {
 
 void WriteCandidate(Json& json, const cricket::Candidate& candidate);
 
-// The mids of the media sections of the newest local (or, without one, remote) description. On the signaling thread.
+// The mids of the media sections of the newest local (or, without one, remote) description. On the signaling
+// thread.
 std::vector<std::string> MidsOf(const webrtc::PeerConnectionInterface& pc);
 
 }  // namespace rtc_shim
