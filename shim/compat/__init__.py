@@ -1,0 +1,1 @@
+"""Other SDKs' module trees over this one."""
