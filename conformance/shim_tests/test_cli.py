@@ -232,6 +232,38 @@ def test_run_sets_the_fallback_policy(tmp_path: Path) -> None:
     assert done.stdout == "never\n"
 
 
+DECIDE = """
+import asyncio, threading
+from shim._core.dispatch import decide
+from shim.spi.capabilities import Component
+
+def show():
+    decision = decide(Component.PEER)
+    print(decision.backend, decision.source)
+
+async def main():
+    show()
+
+asyncio.run(main())
+thread = threading.Thread(target=show)
+thread.start()
+thread.join()
+"""
+
+
+def test_a_backend_on_the_command_line_beats_the_environment(
+    use: Use, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use(registry_of(Toy("native"), Toy("legacy"), Toy("mine")))
+    monkeypatch.setenv("SHIM_BACKEND", "mine")
+    monkeypatch.setenv("SHIM_BACKEND_PEER", "native")
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "app.py").write_text(DECIDE)
+    assert shim_command("run", "--backend", "legacy", "app.py") == 0
+    assert capsys.readouterr().out.splitlines() == ["legacy context", "legacy environment"]
+
+
 @pytest.mark.parametrize("option", ["--backend", "--fallback"])
 def test_run_refuses_a_misspelt_backend_before_the_program_starts(tmp_path: Path, option: str) -> None:
     (tmp_path / "app.py").write_text(APP)

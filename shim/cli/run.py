@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated
 
 import typer
@@ -55,12 +56,23 @@ def _check_serves(backend: str) -> None:
         raise error
 
 
+def _wish(backend: str | None) -> AbstractContextManager[object]:
+    """Let a wish on the command line beat a provider and every variable; threads see the variable alone."""
+    from shim.flags.context import use_backend
+
+    if backend is None:
+        return nullcontext()
+    os.environ["SHIM_BACKEND_PEER"] = backend
+    return use_backend(backend)
+
+
 def _execute(program: str, arguments: list[str], backend: str | None) -> None:
     from shim.compat.runner import run_program
     from shim.spi.errors import BackendUnavailableError, FlagConfigError, ShimError
 
     try:
-        run_program(program, arguments, backend)
+        with _wish(backend):
+            run_program(program, arguments, backend)
     except (BackendUnavailableError, FlagConfigError):
         raise
     except ShimError:
