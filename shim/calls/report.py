@@ -1,0 +1,120 @@
+"""The figures of calls as a table, and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from shim.calls.measure import Spread
+from shim.calls.results import CallReport, DirectionReport, MediaReport
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_COLUMNS = (
+    "",
+    "ok",
+    "setup\nms",
+    "first\nsound/pict.\nms",
+    "round trip\np50/p95\nms",
+    "data\nMB/s",
+    "sound\ndelay ms\np50/p95",
+    "picture\ndelay ms\np50/p95",
+    "sound\nsent/\narrived",
+    "picture\nsent/\narrived",
+    "PSNR\ndB",
+    "sound\nlike-\nness",
+    "CPU\ns/s",
+    "RSS\nMiB",
+)
+LEGEND = (
+    "* makes the offer. Frames of sound are 20 ms. CPU and RSS are those of the process with both sides; "
+    "`shim call --help` says how each figure is measured."
+)
+
+
+def table(reports: list[CallReport]) -> Table:
+    """Return a table with a row for each direction of each call."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    result = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True)
+    for number, heading in enumerate(_COLUMNS):
+        result.add_column(heading, justify="left" if number < 2 else "right", no_wrap=True, vertical="bottom")
+    for report in reports:
+        if not report.directions:
+            result.add_row(f"{report.offerer}* -> {report.answerer}", "no")
+        for number, direction in enumerate(report.directions):
+            last = number == len(report.directions) - 1
+            result.add_row(*_cells(report, direction, first=number == 0), end_section=last)
+    return result
+
+
+def failures(reports: list[CallReport]) -> list[str]:
+    """Return a line for everything that did not work, or was not recorded whole."""
+    lines = []
+    for report in reports:
+        if report.error:
+            lines.append(f"{report.offerer}* -> {report.answerer}: {report.error}")
+        for direction in report.directions:
+            if direction.missing:
+                lines.append(f"{_arrow(report, direction)}: no {', '.join(direction.missing)} arrived")
+            if direction.unrecorded:
+                lines.append(
+                    f"{_arrow(report, direction)}: the recording lacks {direction.unrecorded} pictures: "
+                    "this machine is too slow to write them down"
+                )
+    return lines
+
+
+def as_json(reports: list[CallReport], missing: dict[str, str]) -> dict[str, Any]:
+    """Return everything, for ``json.dump``."""
+    return {"calls": [_call_as_json(report) for report in reports], "missing": missing}
+
+
+def _call_as_json(report: CallReport) -> dict[str, Any]:
+    facts = asdict(report) | {"ok": report.ok}
+    for direction, found in zip(facts["directions"], report.directions, strict=True):
+        direction["ok"] = found.ok
+        for kind, media in (("audio", found.audio), ("video", found.video)):
+            if media is not None:
+                direction[kind]["dropped"] = media.dropped
+    return facts
+
+
+def _arrow(report: CallReport, direction: DirectionReport) -> str:
+    if direction.name == "offerer-to-answerer":
+        return f"{report.offerer}* -> {report.answerer}"
+    return f"{report.answerer} -> {report.offerer}*"
+
+
+def _cells(report: CallReport, direction: DirectionReport, *, first: bool) -> list[str]:
+    audio, video, data = direction.audio, direction.video, direction.data
+    return [
+        _arrow(report, direction),
+        "yes" if direction.ok else "no",
+        f"{direction.setup_ms:.0f}",
+        f"{_number(audio.first_ms if audio else None, 0)}/{_number(video.first_ms if video else None, 0)}",
+        _both(data.round_trip_ms if data else None, 2),
+        _number(data.throughput if data else None, 1),
+        _both(audio.latency_ms if audio else None, 1),
+        _both(video.latency_ms if video else None, 1),
+        _counts(audio),
+        _counts(video),
+        _number(video.quality if video else None, 1),
+        _number(audio.quality if audio else None, 3),
+        _number(report.cpu_per_second, 2) if first else "",
+        _number(report.rss_mib, 0) if first else "",
+    ]
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _both(values: Spread | None, digits: int) -> str:
+    return "-" if values is None else f"{values.p50:.{digits}f}/{values.p95:.{digits}f}"
+
+
+def _counts(media: MediaReport | None) -> str:
+    return "-" if media is None else f"{media.sent}/{media.received}"
