@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import struct
 import time
 from collections.abc import Callable, Collection, Coroutine
-from struct import Struct, error as StructError
 from typing import Any, Final
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -32,7 +33,7 @@ DCEP, TEXT, BINARY, TEXT_EMPTY, BINARY_EMPTY = 50, 51, 53, 56, 57
 
 ACK: Final = b"\x02"
 OPEN: Final = 3
-OPEN_HEADER: Final = Struct("!BBHLHH")
+OPEN_HEADER: Final = struct.Struct("!BBHLHH")
 UNORDERED: Final = 0x80
 MAX_STREAM_ID: Final = 65534
 
@@ -54,11 +55,15 @@ class Channel(ChannelHooks):
         "init",
         "messages_received",
         "messages_sent",
+        "number",
     )
+
+    _numbers = itertools.count()
 
     def __init__(self, association: Association | None, post: Post, init: DataChannelInit, state: ChannelState) -> None:
         self.init = init
         self.id = init.id
+        self.number = next(self._numbers)
         self.association = association
         self._post = post
         self._state: ChannelState = state
@@ -115,7 +120,7 @@ class Channel(ChannelHooks):
         return self.init.negotiated
 
     def sctp_state_changed(self, state: str) -> None:
-        if state == self._state or self._state == "closed":
+        if self._state in (state, "closed"):
             return
         if state == "open":
             self._state = "open"
@@ -204,6 +209,10 @@ class Association(OpenSctpTransport):
         if init.id > MAX_STREAM_ID or (limit is not None and init.id >= limit):
             message = f"createDataChannel: id {init.id} is above the highest one of this association."
             raise ChannelIdInUseError(message, code="id-too-high", backend=BACKEND, component="peer")
+
+    def known_channels(self) -> list[Channel]:
+        """List the channels that are not closed, oldest first."""
+        return sorted(self.open_channels, key=lambda channel: channel.number)
 
     def close_channel(self, channel: Channel) -> None:
         """Run the closing procedure (RFC 8831 section 6.7)."""
@@ -303,7 +312,7 @@ class Association(OpenSctpTransport):
     def _announce(self, stream_id: int, data: bytes) -> None:
         try:
             init = decode_open(stream_id, data)
-        except (ValueError, StructError):
+        except (ValueError, struct.error):
             logger.warning("ignored a malformed opening of stream %d", stream_id)
             return
         channel = Channel(self, self._post, init, "open")

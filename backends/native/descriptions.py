@@ -18,7 +18,7 @@ from backends.native.parsing import Parsed, Section
 from backends.native.records import DataSection, TransceiverRecord
 from shim.spi.engines import Direction
 
-DISCARD_HOST: Final = "0.0.0.0"  # noqa: S104 - the address that says "none yet" (RFC 9429 section 5.2.1)
+DISCARD_HOST: Final = "0.0.0.0"
 DISCARD_PORT: Final = 9
 SCTP_PORT: Final = 5000
 SCTP_STREAMS: Final = 65535
@@ -54,7 +54,7 @@ def media_section(
     )
     sender = record.sender
     media.direction = direction
-    media.msid = f"{sender.stream_ids[0] if sender.stream_ids else '-'} {sender.source_id}"
+    media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
     media.rtp = RTCRtpParameters(codecs=list(codecs), headerExtensions=list(extensions), muxId=mid)
     media.rtcp_host, media.rtcp_port, media.rtcp_mux = DISCARD_HOST, DISCARD_PORT, True
     media.ssrc = [SsrcDescription(ssrc=sender.ssrc, cname=cname)]
@@ -110,7 +110,7 @@ def with_candidates(
     """Render a local description with the candidates gathered so far."""
     for media in description.media:
         leg = leg_of(media.rtp.muxId)
-        if media.port == 0 or leg is None or media.ice.usernameFragment is None:
+        if media.port == 0 or leg is None or media.ice is None or media.ice.usernameFragment is None:
             continue
         media.ice_candidates, media.ice_candidates_complete = candidates(leg, media.ice.usernameFragment)
         if media.ice_candidates:

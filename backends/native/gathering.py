@@ -8,7 +8,7 @@ import logging
 import random
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -73,7 +73,7 @@ def _parse_url(url: str, username: str | None, credential: str | None) -> Server
     if secure and transport != "tcp":
         return None
     port = int(match["port"] or (5349 if secure else 3478))
-    kind = cast(Literal["udp", "tcp"], transport)
+    kind = cast("Literal['udp', 'tcp']", transport)
     return Server(url, match["scheme"], match["host"].strip("[]"), port, kind, username, credential)
 
 
@@ -107,7 +107,7 @@ class Gatherer:
             self._connection.end_gathering()
 
     async def _gather_hosts(self) -> list[DatagramProtocol]:
-        hosts = []
+        hosts: list[DatagramProtocol] = []
         for address in get_host_addresses(use_ipv4=True, use_ipv6=True) or ["127.0.0.1"]:
             protocol = await self._bind(address)
             if protocol is None:
@@ -116,7 +116,8 @@ class Gatherer:
                 await protocol.close()
                 break
             host, port = protocol.transport.get_extra_info("sockname")[:2]
-            protocol.local_candidate = _candidate("host", host, port, host)
+            # Distinct preferences, so that both sides rank the pairs alike (RFC 8445 section 5.1.2.1).
+            protocol.local_candidate = _candidate("host", host, port, host, preference=65535 - len(hosts))
             hosts.append(protocol)
             self._add(protocol.local_candidate, protocol)
         return hosts
@@ -170,10 +171,10 @@ class Gatherer:
         if jobs:
             await asyncio.gather(*jobs)
 
-    async def _guard(self, server: Server, job: asyncio.Future[None] | object) -> None:
+    async def _guard(self, server: Server, job: Coroutine[None, None, None]) -> None:
         try:
             async with asyncio.timeout(SERVER_TIMEOUT):
-                await cast("asyncio.Future[None]", job)
+                await job
         except TransactionError as exc:
             code, text = exc.response.attributes.get("ERROR-CODE", (NOT_REACHED, "")) if exc.response else (701, "")
             self._report(server.url, code, text or str(exc))
@@ -202,7 +203,7 @@ class Gatherer:
         if self._connection.closing:
             await protocol.close()
         else:
-            self._add(candidate, cast(DatagramProtocol, protocol))
+            self._add(candidate, cast("DatagramProtocol", protocol))
 
     def _report(self, url: str, code: int, text: str, address: str | None = None) -> None:
         logger.info("gathering: %s: %s %s", url or address, code, text)
@@ -210,13 +211,18 @@ class Gatherer:
 
 
 def _candidate(
-    kind: str, host: str, port: int, base: str, related: tuple[str, int] | tuple[None, None] = (None, None)
+    kind: str,
+    host: str,
+    port: int,
+    base: str,
+    related: tuple[str, int] | tuple[None, None] = (None, None),
+    preference: int = 65535,
 ) -> Candidate:
     return Candidate(
         foundation=candidate_foundation(kind, "udp", base),
         component=1,
         transport="udp",
-        priority=candidate_priority(1, kind),
+        priority=candidate_priority(1, kind, preference),
         host=host,
         port=port,
         type=kind,

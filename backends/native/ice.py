@@ -45,10 +45,9 @@ class IceConnection(OpenConnection):
     ) -> None:
         relay = config.ice_transport_policy == "relay"
         super().__init__(
-            ice_controlling=False,
-            local_username=credentials.ufrag,
-            local_password=credentials.password,
-            transport_policy=TransportPolicy.RELAY if relay else TransportPolicy.ALL,
+            ufrag=credentials.ufrag,
+            password=credentials.password,
+            policy=TransportPolicy.RELAY if relay else TransportPolicy.ALL,
         )
         self.credentials = credentials
         self.gathering_state: IceGatheringState = "new"
@@ -350,7 +349,7 @@ class IceTransport:
             self._set_state("completed" if state == "connected" else state)
 
     def _set_state(self, state: IceConnectionState) -> None:
-        if state != self.state and self.state != "closed":
+        if self.state not in (state, "closed"):
             self.state = state
             self._changed()
 

@@ -37,7 +37,7 @@ def both(a: Direction, b: Direction) -> Direction:
 def reverse(direction: str | None) -> Direction:
     """Return a direction as the other side sees it; a section that has none is ``"sendrecv"``."""
     flipped = {"sendonly": "recvonly", "recvonly": "sendonly"}
-    return cast(Direction, flipped.get(direction or "sendrecv", direction or "sendrecv"))
+    return cast("Direction", flipped.get(direction or "sendrecv", direction or "sendrecv"))
 
 
 def compatible(local: RTCRtpCodecParameters, remote: RTCRtpCodecParameters) -> bool:
@@ -63,6 +63,11 @@ def common_codecs(
         if ours is not None and theirs.payloadType is not None:
             found[theirs.payloadType] = _adapt(ours, theirs)
     return list(found.values())
+
+
+def carries_media(codecs: Iterable[RTCRtpCodecParameters]) -> bool:
+    """Whether something beside retransmissions and tones can be sent."""
+    return any(codec.name.lower() not in {"rtx", "telephone-event"} for codec in codecs)
 
 
 def _base_of(codec: RTCRtpCodecParameters) -> int:

@@ -134,6 +134,8 @@ def _section(
             section.streams.append((stream, track))
         elif line.startswith("a=bundle-only"):
             section.bundle_only = True
+    if len(section.streams) > 1:  # aiortc keeps one line only; rendered, this is one for each stream
+        media.msid = "\r\na=msid:".join(f"{stream} {track}".strip() for stream, track in section.streams)
     return section
 
 

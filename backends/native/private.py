@@ -10,18 +10,21 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Protocol, cast
 
-from aioice import Candidate, Connection
+from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
+from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcsctptransport import RTCSctpTransport
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
+
+from shim.spi.engines import SctpState
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
 
 ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
     Connection: (
+        "_check_list",
         "_check_list_done",
         "_early_checks_done",
         "_local_candidates",
@@ -101,8 +105,12 @@ class DatagramProtocol(StunProtocol):
 class OpenConnection(Connection):
     """An ICE agent with the handles that incremental gathering and an early start of DTLS need."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+    def __init__(
+        self, *, ufrag: str, password: str, policy: TransportPolicy, controlling: bool = False
+    ) -> None:
+        super().__init__(
+            ice_controlling=controlling, local_username=ufrag, local_password=password, transport_policy=policy
+        )
         self.gathering = False
         self.usable = asyncio.Event()
         """Set once `connect()` has something to send from, or never will."""
@@ -111,6 +119,10 @@ class OpenConnection(Connection):
     def selected(self) -> CandidatePair | None:
         """The nominated pair."""
         return self._nominated.get(1)
+
+    def pairs(self) -> tuple[CandidatePair, ...]:
+        """Return the pairs that were or will be checked."""
+        return tuple(self._check_list)
 
     @property
     def closing(self) -> bool:
@@ -172,11 +184,22 @@ class MidRouter(RtpRouter):
         return super().route_rtp(packet)
 
 
+class DatagramLink(Protocol):
+    """What DTLS runs over."""
+
+    @property
+    def role(self) -> str: ...
+
+    async def _recv(self) -> bytes: ...
+
+    async def _send(self, data: bytes) -> None: ...
+
+
 class OpenDtlsTransport(RTCDtlsTransport):
     """A DTLS transport whose role, peer certificate and counters can be reached."""
 
-    def __init__(self, transport: Any, certificate: RTCCertificate) -> None:
-        super().__init__(transport, [certificate])
+    def __init__(self, transport: DatagramLink, certificate: RTCCertificate) -> None:
+        super().__init__(cast("RTCIceTransport", transport), [certificate])
         self._rtp_router = MidRouter()
 
     @property
@@ -200,9 +223,10 @@ class OpenDtlsTransport(RTCDtlsTransport):
 
     def session_details(self) -> dict[str, str]:
         """Return what the handshake agreed on, by the names of RTCTransportStats."""
-        if self._ssl is None or self._ssl.get_cipher_name() is None:
+        cipher = self._ssl.get_cipher_name() if self._ssl is not None else None
+        if self._ssl is None or cipher is None:
             return {}
-        details = {"tlsVersion": f"{self._ssl.get_protocol_version():04X}", "dtlsCipher": self._ssl.get_cipher_name()}
+        details = {"tlsVersion": f"{self._ssl.get_protocol_version():04X}", "dtlsCipher": cipher}
         profile = self._ssl.get_selected_srtp_profile()
         return details | ({"srtpCipher": profile.decode()} if profile else {})
 
@@ -250,7 +274,7 @@ class OpenSctpTransport(RTCSctpTransport):
 
     RECEIVE_LIMIT: ClassVar[int] = 16 * 1024 * 1024
 
-    on_state: Callable[[str], None] | None = None
+    on_state: Callable[[SctpState], None] | None = None
 
     async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
         """Take one message, or one of the channel protocol (RFC 8832)."""

@@ -368,7 +368,7 @@ class Session:
 
     def _accept_media(self, section: Section, kind: Kind) -> bool:
         codecs = rules.common_codecs(self._ports.codecs(kind), section.media.rtp.codecs)
-        if not codecs:
+        if not rules.carries_media(codecs):
             return False
         record = self.record_of(section.mid) or self._unassociated(kind) or self._created(kind)
         offered = rules.reverse(section.media.direction)
@@ -415,7 +415,7 @@ class Session:
                 raise modification(f"media section {section.mid!r}: the ICE credentials are not those of createAnswer")
             self._set_leg(replace(leg, role=_role(section), gather=True, connect=True))
             if record is not None:
-                direction = cast(Direction, section.media.direction or "sendrecv")
+                direction = cast("Direction", section.media.direction or "sendrecv")
                 chosen = {codec.payloadType: codec for codec in record.negotiated.codecs}
                 codecs = tuple(chosen[number] for number in section.media.fmt if number in chosen)
                 record.negotiated = replace(record.negotiated, current_direction=direction, codecs=codecs)
@@ -441,7 +441,7 @@ class Session:
             self.values.data = self._remote_data(self.values.data, section)
             return
         codecs = rules.common_codecs(self._ports.codecs(record.kind), section.media.rtp.codecs) if record else []
-        if record is None or not codecs:
+        if record is None or not rules.carries_media(codecs):
             kind = section.kind
             raise modification(f"Failed to set remote {kind} description send parameters: no common codec")
         direction = rules.reverse(section.media.direction)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Final, Protocol
 
 from aiortc.codecs import is_rtx
@@ -57,7 +58,7 @@ class TransceiverOwner(Protocol):
 
     def post(self, event: Event) -> None: ...
 
-    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> Any: ...
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
 
 
 class Transceiver(TransceiverEngine):

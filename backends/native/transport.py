@@ -60,7 +60,7 @@ class Transport:
     @property
     def dtls_state(self) -> DtlsState:
         """W3C RTCDtlsTransport.state."""
-        return cast(DtlsState, self.dtls.state)
+        return cast("DtlsState", self.dtls.state)
 
     def configure(self, leg: Leg) -> None:
         """Take over what descriptions say now. Does no I/O."""
