@@ -102,5 +102,6 @@ class TonePlayer:
             for event in tone_events(tone, self._duration, clock_rate):
                 await asyncio.sleep(max(0.0, started + event.at - loop.time()))
                 await self._send(event, timestamp)
+            await asyncio.sleep(max(0.0, started + self._duration - loop.time()))
         finally:
             self.playing = False

@@ -332,11 +332,11 @@ class MediaSender(RtpSenderEnd):
         return frames
 
     async def _encode_video(self, encoder: VideoEncoder, data: MediaData, now: float) -> list[EncodedFrame]:
+        if not isinstance(data, VideoFrame | Packet):
+            raise TypeError(f"expected a VideoFrame or a Packet, got {type(data).__name__}")
         tick = encoder.tick(data.pts, data.time_base, now)
         if isinstance(data, Packet):
             return [encoder.pack(data, tick)]
-        if not isinstance(data, VideoFrame):
-            raise TypeError(f"expected a VideoFrame or a Packet, got {type(data).__name__}")
         encoding = self._encoding
         if not self._gate.passes(tick, encoding.max_framerate):
             self._dropped += 1
