@@ -43,6 +43,7 @@ class Connection:
         self.config = config
         self.factory = runtime.factory()
         self.owner = next(owners)
+        self._runtime = runtime
         self.closed = False
         self.senders: set[Part] = set()
         # Weakly: a sink may lead to what the application holds, and so to the engine that is to be collected.
@@ -131,13 +132,16 @@ class Connection:
     def release(self) -> None:
         """Free everything: native objects, tasks, the queue if nobody else uses it. Any thread, any time, once."""
         self.detach()
-        self.lib.rtc_pc_free(self.handle)
-        self.queue.release()
+        if not self._runtime.forked:
+            self.lib.rtc_pc_free(self.handle)
+            self.queue.release()
 
     async def close(self) -> None:
         """Free everything, once, without keeping the loop waiting for libwebrtc's threads."""
         self.detach()
         self.abandon_requests()
+        if self._runtime.forked:
+            return
         # libwebrtc takes milliseconds to take a connection down. A thread of its own, as one of the loop's pool
         # would stay behind.
         finished = asyncio.get_running_loop().create_future()
@@ -158,8 +162,15 @@ class Connection:
     def detach(self) -> None:
         """End all media, and ignore events from now on."""
         self.closed = True
+        if self._runtime.forked:  # what was inherited belongs to the parent
+            return
         self.end_media()
         self.queue.unsubscribe(self.owner)
+
+    @property
+    def gone(self) -> bool:
+        """Whether native objects are freed with the connection, or belong to another process."""
+        return self.closed or self._runtime.forked
 
     def end_media(self) -> None:
         """End every sender and receiver."""

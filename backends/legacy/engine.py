@@ -110,7 +110,10 @@ class LegacyPeerEngine:
 
     def set_configuration(self, config: EngineConfig) -> None:
         """Use other ICE servers or policy from the next gathering on."""
-        with ConfigHandle(self._connection.library, config) as handle:
+        # To libwebrtc the same certificates, read again, are other ones; none means those of before.
+        same = config.certificates == self._connection.config.certificates
+        given = replace(config, certificates=()) if same else config
+        with ConfigHandle(self._connection.library, given) as handle:
             result = self._connection.lib.rtc_pc_set_configuration(self._handle, handle)
             self._connection.check(result, "setConfiguration")
         self._connection.reconfigure(config)

@@ -57,7 +57,7 @@ class Receiver:
         sink, self._sink = self._sink, None
         if sink is not None:
             self._connection.queue.unsubscribe(self._owner)
-            if not self._connection.closed:  # else it goes with the connection
+            if not self._connection.gone:
                 self._connection.lib.rtc_sink_detach(self._handle)
             sink.end()
 

@@ -36,6 +36,11 @@ class Runtime:
         # Interpreters that exit with open connections crash now and then unless everything is freed first.
         atexit.register(self.shutdown)
 
+    @property
+    def forked(self) -> bool:
+        """Whether this is a copy in a child process, where libwebrtc's threads do not exist."""
+        return self.pid != os.getpid()
+
     def factory(self) -> int:
         """Return the factory's handle; the first call starts libwebrtc's threads."""
         with _lock:
@@ -61,7 +66,7 @@ class Runtime:
     def shutdown(self) -> None:
         """Close every connection and join libwebrtc's threads. Does nothing in a forked child."""
         with _lock:
-            if self.pid == os.getpid():
+            if not self.forked:
                 self.library.lib.rtc_shutdown_all()
             self._factory = 0
             self._queues.clear()
@@ -76,7 +81,7 @@ def current() -> Runtime:
         if not _runtimes:
             _runtimes.append(Runtime(load()))
         runtime = _runtimes[0]
-    if runtime.pid != os.getpid():
+    if runtime.forked:
         raise BackendUnavailableError(
             "backend legacy: this process was forked from one in which libwebrtc was running, and its threads do not "
             'exist here. Start the process with multiprocessing\'s "spawn" method, or before the first connection.',

@@ -20,6 +20,7 @@ from shim.spi.engines import (
     DataChannelEngine,
     DataChannelInit,
     EngineConfig,
+    Kind,
     MediaSink,
     PeerEngine,
     SessionDescription,
@@ -207,7 +208,7 @@ class Media(MediaSink):
 class Source:
     """A paced track. Subclasses make the frames."""
 
-    kind = "audio"
+    kind: Kind = "audio"
     interval = 0.02
 
     def __init__(self, id: str = "track") -> None:
@@ -261,7 +262,7 @@ class Tone(Source):
 class Picture(Source):
     """A grey picture whose brightness is `luma`; the right half is darker by 40."""
 
-    kind = "video"
+    kind: Kind = "video"
     interval = 1 / 30
 
     def __init__(self, width: int = 320, height: int = 240, format: str = "yuv420p", luma: int = 160) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from backends.legacy.tests.engine_world import Pair, runs
-from shim.spi.engines import DataChannelInit
+from shim.spi.engines import DataChannelEngine, DataChannelInit
 from shim.spi.errors import ChannelIdInUseError, MessageSizeError, OperationError
 from shim.spi.events import (
     ChannelAnnounced,
@@ -18,6 +18,11 @@ from shim.spi.events import (
     ChannelOpened,
     SctpChanged,
 )
+
+
+def fill(channel: DataChannelEngine, size: int) -> None:
+    for _ in range(100):
+        channel.send(bytes(size))
 
 
 @runs
@@ -87,8 +92,7 @@ async def test_what_does_not_fit_is_refused_and_the_channel_stays_open() -> None
         with pytest.raises(MessageSizeError, match="262145"):
             ours.send(bytes(limit + 1))
         with pytest.raises(OperationError, match="queued"):
-            for _ in range(100):
-                ours.send(bytes(limit))
+            fill(ours, limit)
         await pair.offerer.log.until(ChannelBufferedAmountLow)
         ours.send("still open")
         await pair.answerer.log.until(ChannelMessage, lambda event: event.data == "still open")

@@ -18,8 +18,7 @@ from shim.spi.events import ToneChanged
 async def calling(pair: Pair, *sources: Source) -> dict[str, Media]:
     """Send sources from the offerer and return the answerer's sinks."""
     for source in sources:
-        kind = "audio" if source.kind == "audio" else "video"
-        pair.offerer.engine.add_transceiver(kind, "sendonly", source, ["stream"])
+        pair.offerer.engine.add_transceiver(source.kind, "sendonly", source, ["stream"])
     await pair.offer()
     sinks = pair.receive()
     await pair.answer()
@@ -120,9 +119,13 @@ class Broken(Tone):
 class Silent(Tone):
     """Never returns."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.pulled = asyncio.Event()
+
     async def recv(self) -> Any:  # noqa: ANN401
         """Wait for ever."""
-        self.count += 1
+        self.pulled.set()
         await asyncio.Event().wait()
 
 
@@ -151,8 +154,7 @@ async def test_a_track_that_never_returns_does_not_hold_up_closing() -> None:
         pair.offerer.engine.add_transceiver("audio", "sendonly", source)
         await pair.connect()
         async with asyncio.timeout(5):
-            while not source.count:
-                await asyncio.sleep(0)
+            await source.pulled.wait()
             await pair.offerer.engine.close()
         assert source.stops == 1
 
@@ -183,7 +185,11 @@ async def test_parameters_scale_and_limit_what_is_sent() -> None:
 @runs
 async def test_simulcast_is_offered() -> None:
     async with Pair() as pair:
-        encodings = [Encoding("q", scale_resolution_down_by=4.0), Encoding("h", scale_resolution_down_by=2.0), Encoding("f")]
+        encodings = [
+            Encoding("q", scale_resolution_down_by=4.0),
+            Encoding("h", scale_resolution_down_by=2.0),
+            Encoding("f"),
+        ]
         transceiver = pair.offerer.engine.add_transceiver("video", "sendonly", Picture(640, 480), (), encodings)
         offer = await pair.offerer.engine.create_offer()
         assert "a=simulcast:send q;h;f" in offer.sdp

@@ -202,9 +202,9 @@ async def test_a_bad_candidate_is_refused() -> None:
         for candidate in ("candidate:nonsense", "candidate:1 1 udp 1 127.0.0.1 99999999 typ host"):
             with pytest.raises(OperationError, match="addIceCandidate"):
                 await pair.offerer.engine.add_ice_candidate(IceCandidate(candidate, "0", 0))
+        nowhere = IceCandidate("candidate:1 1 udp 1 127.0.0.1 9 typ host", "nowhere", 7)
         with pytest.raises(OperationError, match="addIceCandidate"):
-            line = "candidate:1 1 udp 1 127.0.0.1 9 typ host"
-            await pair.offerer.engine.add_ice_candidate(IceCandidate(line, "nowhere", 7))
+            await pair.offerer.engine.add_ice_candidate(nowhere)
 
 
 @runs
