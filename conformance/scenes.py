@@ -69,8 +69,11 @@ class Scene:
         if kind == "rollback":
             return described(kind, "")
         if kind == "offer":
-            author = self.pc if side == "local" and self.pc.signalingState != "closed" else self._partner
-            return await author.createOffer()
+            if side == "local" and self.pc.signalingState != "closed":
+                return await self.pc.createOffer()
+            offer = await self._partner.createOffer()
+            await self._partner.setLocalDescription(offer)
+            return offer
         if side == "local" and self.pc.signalingState in {"have-remote-offer", "have-local-pranswer"}:
             return described(kind, (await self.pc.createAnswer()).sdp)
         return described(kind, await self._remote_answer())
