@@ -100,14 +100,19 @@ def ensure_clip(path: Path, clip: ClipFormat) -> bool:
 
 
 def write_clip(path: Path, clip: ClipFormat) -> None:
-    """Write the clip as H264 and AAC. An interrupted writing leaves nothing at `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write the clip as H264 and AAC. An interrupted writing leaves nothing at `path`.
+
+    :raises OperationError: the file cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(unfinished), "w", format="mp4") as container:
             container.metadata["title"] = clip.label
             _write(container, clip)
         unfinished.replace(path)
+    except OSError as exc:
+        raise OperationError(f"the clip cannot be written to {path}: {exc}. Choose another --record.") from exc
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import signal
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from typing import Final
@@ -30,14 +31,15 @@ def run_in_process(spec: CallSpec, progress: Progress) -> CallReport:
     try:
         report = _follow(reader, progress)
     except EOFError:
-        process.join(_CLOSE_TIMEOUT)
-        return CallReport(spec.offerer, spec.answerer, error=f"the call's process died: {_status(process.exitcode)}")
+        report = CallReport(spec.offerer, spec.answerer, error="the call broke off")
     except BaseException:
         process.terminate()
         raise
     finally:
         reader.close()
-        _end(process)
+        ending = _end(process)
+    if ending:
+        report = replace(report, error="; ".join(filter(None, (report.error, ending))))
     return report
 
 
@@ -58,18 +60,19 @@ def _start_deaf_to_interrupts(process: SpawnProcess) -> None:
         signal.signal(signal.SIGINT, before)
 
 
-def _end(process: SpawnProcess) -> None:
+def _end(process: SpawnProcess) -> str:
+    """Wait for the process; say what was wrong with its end, if something was."""
     process.join(_CLOSE_TIMEOUT)
     if process.is_alive():
         process.kill()
         process.join()
+        ending = f"its process did not end within {_CLOSE_TIMEOUT:g} s and was killed"
+    elif process.exitcode and process.exitcode < 0:
+        ending = f"its process died of {signal.Signals(-process.exitcode).name}"
+    else:
+        ending = f"its process ended with status {process.exitcode}; see above" if process.exitcode else ""
     process.close()
-
-
-def _status(code: int | None) -> str:
-    if code is not None and code < 0:
-        return f"signal {signal.Signals(-code).name}"
-    return f"exit status {code}; its error output says why"
+    return ending
 
 
 def _serve(spec: CallSpec, pipe: Connection) -> None:

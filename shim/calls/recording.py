@@ -19,6 +19,8 @@ LONGEST_QUEUE: Final = 90
 
 _VIDEO_TIME_BASE: Final = Fraction(1, 90000)
 _AUDIO_RATE: Final = 48000
+_LARGEST_DRIFT: Final = 0.5
+"""Seconds by which a picture's own clock may differ from its arrival before it is set again."""
 
 
 class Recording:
@@ -41,6 +43,7 @@ class Recording:
         self._audio = self._add_audio() if audio else None
         self._resampler = av.AudioResampler(format="s16", layout="stereo", rate=_AUDIO_RATE)
         self._start: float | None = None
+        self._clock: float | None = None
         self._samples: int | None = None
         self._last_pts = -1
 
@@ -86,9 +89,18 @@ class Recording:
             self._start = now
         return max(0.0, now - self._start)
 
+    def _due(self, frame: av.VideoFrame, now: float) -> float:
+        """Return a picture's time in the file: its own clock from the arrival of the first one on."""
+        arrival = self._since_start(now)
+        if frame.time is None:
+            return arrival
+        if self._clock is None or abs(frame.time - self._clock - arrival) > _LARGEST_DRIFT:
+            self._clock = frame.time - arrival
+        return frame.time - self._clock
+
     def _write_video(self, frame: av.VideoFrame, now: float) -> None:
         assert self._video is not None
-        pts = max(self._last_pts + 1, round(self._since_start(now) / _VIDEO_TIME_BASE))
+        pts = max(self._last_pts + 1, round(self._due(frame, now) / _VIDEO_TIME_BASE))
         picture = frame.reformat(self._video.width, self._video.height, "yuv420p")
         if picture is frame:
             # The frame belongs to the measurement too: only a copy may get another time.

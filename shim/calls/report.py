@@ -15,20 +15,20 @@ _COLUMNS = (
     "",
     "ok",
     "setup\nms",
-    "first\nsound/pict.\nms",
-    "round trip\np50/p95\nms",
+    "first\nsound/\npict. ms",
+    "trip ms\np50/p95",
     "data\nMB/s",
-    "sound\ndelay ms\np50/p95",
-    "picture\ndelay ms\np50/p95",
+    "sound\ndelay\np50/p95",
+    "picture\ndelay\np50/p95",
     "sound\nsent/\narrived",
     "picture\nsent/\narrived",
     "PSNR\ndB",
-    "sound\nlike-\nness",
+    "like-\nness",
     "CPU\ns/s",
     "RSS\nMiB",
 )
 LEGEND = (
-    "* makes the offer. Frames of sound are 20 ms. CPU and RSS are those of the process with both sides; "
+    "* makes the offer. Delays in ms. Frames of sound are 20 ms. CPU and RSS are those of the process with both sides; "
     "`shim call --help` says how each figure is measured."
 )
 
@@ -56,6 +56,7 @@ def failures(reports: list[CallReport]) -> list[str]:
     for report in reports:
         if report.error:
             lines.append(f"{report.offerer}* -> {report.answerer}: {report.error}")
+        lines += [f"{report.offerer}* -> {report.answerer}: {note}" for note in report.notes]
         for direction in report.directions:
             if direction.missing:
                 lines.append(f"{_arrow(report, direction)}: no {', '.join(direction.missing)} arrived")

@@ -113,7 +113,8 @@ class CallReport:
     :param cpu_per_second: processor seconds per second, of both sides together with reading the file.
     :param rss_mib: memory of the process while media flowed, in MiB.
     :param rss_before_mib: the same before the connections were made.
-    :param error: why the call ended early; empty if it did not.
+    :param notes: what went wrong without ending the call.
+    :param error: why the call ended early, or ended badly; empty if it did not.
     """
 
     offerer: str
@@ -123,6 +124,7 @@ class CallReport:
     cpu_per_second: float | None = None
     rss_mib: float | None = None
     rss_before_mib: float | None = None
+    notes: tuple[str, ...] = ()
     error: str = ""
 
     @property

@@ -109,6 +109,7 @@ class Call:
         self._start = asyncio.Event()
         self._ended = asyncio.Event()
         self._exits = AsyncExitStack()
+        self._notes: list[str] = []
 
     async def run(self) -> CallReport:
         """Make the call.
@@ -139,13 +140,14 @@ class Call:
             side.counts = (side.audio.count, side.video.count)
         await asyncio.sleep(GRACE)
         excluded = await self._busy(worker, directions) - busy
-        cpu, rss = usage().per_second_since(clocks, excluded), rss_mib()
+        cpu = usage().per_second_since(clocks, excluded) if seconds else None
+        rss = rss_mib()
         self._progress("finishing", 0.95)
         for direction in directions:
             await self._stop(direction)
         await worker.flush()
         reports = tuple(self._report(direction, offered_at) for direction in directions)
-        return CallReport(spec.offerer, spec.answerer, seconds, reports, cpu, rss, before)
+        return CallReport(spec.offerer, spec.answerer, seconds, reports, cpu, rss, before, tuple(self._notes))
 
     def _side(self, role: Literal["offerer", "answerer"], backend: str, worker: Worker) -> _Side:
         side = _Side(role, backend, self._spec, worker)
@@ -216,12 +218,16 @@ class Call:
 
     async def _exchange_data(self, offerer: _Side, answerer: _Side, directions: list[_Direction]) -> None:
         """Measure both directions one after the other; what fails stays without figures."""
-        with suppress(TimeoutError, ShimError):
+        try:
             async with asyncio.timeout(DATA_TIMEOUT):
                 near, far = await offerer.channel, await answerer.channel
                 await asyncio.gather(opened(near), opened(far))
                 directions[0].data = await measure_channel(near, far)
                 directions[1].data = await measure_channel(far, near)
+        except TimeoutError:
+            self._notes.append(f"the data channel was not measured within {DATA_TIMEOUT:g} s")
+        except ShimError as exc:
+            self._notes.append(f"the data channel failed: {exc}")
 
     async def _flow(self) -> float:
         """Let media flow; return for how long."""

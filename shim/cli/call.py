@@ -72,7 +72,7 @@ def call(
     """
     from rich.console import Console
 
-    from shim.calls.clip import ClipFormat
+    from shim.calls.clip import ClipFormat, probe
     from shim.calls.results import CallSpec
 
     _check(record, video_codec, (audio, video, data), (width, height))
@@ -95,13 +95,16 @@ def call(
     specs, backends = _plan(base, all_pairs)
     if send is None:
         _make_clip(Path(base.send), clip, console)
+    else:
+        probe(send)
     try:
         reports = _run(specs, console)
     except KeyboardInterrupt:
         console.print("interrupted; the call has been closed")
         raise typer.Exit(130) from None
     _print(reports, backends, console)
-    console.print(f"recordings: {record.parent / f'{record.stem}-*{record.suffix}'}; sent: {base.send}")
+    if any(direction.recording for report in reports for direction in report.directions):
+        console.print(f"recordings: {record.parent / f'{record.stem}-*{record.suffix}'}; sent: {base.send}")
     if json_file is not None:
         _write_json(json_file, reports, backends)
     if not all(report.ok for report in reports):
