@@ -293,9 +293,15 @@ def luma(frame: VideoFrame) -> tuple[int, int]:
 
 def pitch(frames: list[AudioFrame]) -> float:
     """Return the frequency of a tone, by its zero crossings."""
-    left = [v for frame in frames for v in array.array("h", bytes(frame.planes[0]))[:: len(frame.layout.channels)]]
-    crossings = [i for i in range(1, len(left)) if left[i - 1] < 0 <= left[i]]
+    heard = [value for frame in frames for value in left_channel(frame)]
+    crossings = [i for i in range(1, len(heard)) if heard[i - 1] < 0 <= heard[i]]
     return (len(crossings) - 1) * float(frames[0].sample_rate) / (crossings[-1] - crossings[0])
+
+
+def left_channel(frame: AudioFrame) -> array.array[int]:
+    """Return the samples of the first channel; decoders pad their buffers."""
+    channels = len(frame.layout.channels)
+    return array.array("h", bytes(frame.planes[0]))[: frame.samples * channels : channels]
 
 
 async def echo(pair: Pair) -> None:
