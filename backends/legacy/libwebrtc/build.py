@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import importlib
+import importlib.util
 import os
 import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,10 +86,8 @@ def check_prerequisites() -> None:
     for package in PACKAGES:
         if subprocess.run(["pkg-config", "--exists", package], check=False).returncode:
             raise BuildError(f"pkg-config does not know {package}: {HOW}")
-    try:
-        import cffi  # noqa: F401
-    except ImportError:
-        raise BuildError("the Python package cffi is missing: pip install cffi") from None
+    if importlib.util.find_spec("cffi") is None:
+        raise BuildError("the Python package cffi is missing: pip install cffi")
 
 
 def run(command: list[str]) -> None:
@@ -166,14 +167,10 @@ def cdef() -> str:
 
 
 def build_module(out: Path, library: Path, force: bool) -> Path:
-    import sysconfig
-
-    from cffi import FFI
-
-    module = out / (MODULE + sysconfig.get_config_var("EXT_SUFFIX"))
+    module = out / f"{MODULE}{sysconfig.get_config_var('EXT_SUFFIX')}"
     if not force and up_to_date(module, [HEADER, Path(__file__)]):
         return module
-    ffi = FFI()
+    ffi = importlib.import_module("cffi").FFI()
     ffi.cdef(cdef())
     ffi.set_source(
         MODULE,
@@ -190,7 +187,7 @@ def build_module(out: Path, library: Path, force: bool) -> Path:
 
 
 def build(out: str | os.PathLike[str] | None = None, jobs: int | None = None, force: bool = False) -> Path:
-    """Build into `out` (default: the package folder) and return the path of the cffi module. Does nothing when current."""
+    """Build what is not current into `out` (default: the package folder) and return the path of the cffi module."""
     check_prerequisites()
     out_dir = Path(out).resolve() if out else HERE.parent
     build_dir = HERE / "build"

@@ -120,11 +120,16 @@ webrtc::SdpType CheckedSdpType(int type) {
   throw Error(RTC_ERR_INVALID_ARGUMENT, "unknown SDP type");
 }
 
-// Without a media engine libwebrtc would follow a null pointer.
-void RequireDataOnly(const webrtc::SessionDescriptionInterface& description) {
+// What libwebrtc would follow a null pointer for.
+void RequireUsable(const webrtc::SessionDescriptionInterface& description, const Factory& factory) {
   for (const auto& content : description.description()->contents()) {
-    const auto type = content.media_description()->type();
-    if (type == cricket::MEDIA_TYPE_AUDIO || type == cricket::MEDIA_TYPE_VIDEO) {
+    const auto* media = content.media_description();
+    const auto type = media->type();
+    const bool is_sctp = media->protocol().find("SCTP") != std::string::npos;
+    if (is_sctp != (type == cricket::MEDIA_TYPE_DATA)) {
+      throw Error(RTC_ERR_INVALID_PARAMETER, "section " + content.name + " has a protocol of another media type");
+    }
+    if (!factory.media() && (type == cricket::MEDIA_TYPE_AUDIO || type == cricket::MEDIA_TYPE_VIDEO)) {
       throw Error(RTC_ERR_UNSUPPORTED_OPERATION,
                   "the description has audio or video, but the factory was made for data channels only");
     }
@@ -147,7 +152,7 @@ void Apply(int64_t pc, int type, const char* sdp, int64_t request_id, SetDescrip
         .Fail(RTC_ERR_SYNTAX_ERROR, problem.line + ": " + problem.description, problem.line);
     return;
   }
-  if (!peer->factory().media() && !rollback) RequireDataOnly(*parsed);
+  if (!rollback) RequireUsable(*parsed, peer->factory());
   peer->Later(request_id,
               [parsed, set](Peer& self, const RequestPtr& request) { set(self, parsed->Clone(), request); });
 }

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -169,27 +169,27 @@ def test_wrong_handles_give_a_code_everywhere(world: World) -> None:
     pc = Pc(world)
     null = ffi.NULL
     wrong = [0, -1, 1, 1 << 48, world.queue, world.factory, (1 << 62) + 7]
-    calls = [
-        lambda h: lib.rtc_pc_close(h),
-        lambda h: lib.rtc_pc_free(h),
+    calls: list[Callable[[int], int]] = [
+        lib.rtc_pc_close,
+        lib.rtc_pc_free,
         lambda h: lib.rtc_pc_create_offer(h, 1, 0),
         lambda h: lib.rtc_pc_set_remote(h, 0, b"v=0", 1),
-        lambda h: lib.rtc_pc_snapshot(h),
-        lambda h: lib.rtc_pc_transports(h),
+        lib.rtc_pc_snapshot,
+        lib.rtc_pc_transports,
         lambda h: lib.rtc_pc_new(world.factory, world.queue, h or 1, 1),
         lambda h: lib.rtc_pc_add_track(pc.handle, h, null, null),
         lambda h: lib.rtc_pc_remove_track(pc.handle, h),
-        lambda h: lib.rtc_transceiver_stop(h),
-        lambda h: lib.rtc_sender_get_parameters(h),
+        lib.rtc_transceiver_stop,
+        lib.rtc_sender_get_parameters,
         lambda h: lib.rtc_receiver_attach_sink(h, world.queue, 1, 1, 0),
-        lambda h: lib.rtc_sink_detach(h),
-        lambda h: lib.rtc_frame_free(h),
+        lib.rtc_sink_detach,
+        lib.rtc_frame_free,
         lambda h: lib.rtc_channel_send(h, b"", 0, 0),
-        lambda h: lib.rtc_channel_state(h),
-        lambda h: lib.rtc_channel_free(h),
-        lambda h: lib.rtc_source_free(h),
-        lambda h: lib.rtc_string_free(h),
-        lambda h: lib.rtc_config_free(h),
+        lib.rtc_channel_state,
+        lib.rtc_channel_free,
+        lib.rtc_source_free,
+        lib.rtc_string_free,
+        lib.rtc_config_free,
     ]
     for call in calls:
         for handle in wrong:
@@ -357,6 +357,27 @@ def test_descriptions_roll_back_and_errors_have_codes(world: World) -> None:
     b.free()
 
 
+def test_what_would_abort_libwebrtc_is_refused(world: World) -> None:
+    config = check(lib.rtc_config_new())
+    check(lib.rtc_config_set_int(config, lib.RTC_CONFIG_ICE_RECEIVING_TIMEOUT_MS, 1))
+    assert lib.rtc_pc_new(world.factory, world.queue, config, 1) == lib.RTC_ERR_INVALID_PARAMETER
+    check(lib.rtc_config_free(config))
+    a, b = Pc(world), Pc(world)
+    a.channel()
+    offer = a.offer().replace(b"m=application", b"m=other")
+    assert lib.rtc_pc_set_remote(b.handle, lib.RTC_SDP_OFFER, offer, 1) == lib.RTC_ERR_INVALID_PARAMETER
+    check(lib.rtc_pc_add_transceiver(a.handle, 0, 0, 0, ffi.NULL, ffi.NULL, ffi.NULL, 0))
+    with World(media=0) as data_only:
+        c = Pc(data_only)
+        unsupported = lib.RTC_ERR_UNSUPPORTED_OPERATION
+        assert lib.rtc_pc_set_remote(c.handle, lib.RTC_SDP_OFFER, a.offer(), 1) == unsupported
+        assert lib.rtc_pc_add_transceiver(c.handle, 0, 0, 0, ffi.NULL, ffi.NULL, ffi.NULL, 0) == unsupported
+        assert lib.rtc_audio_source_new(data_only.factory) == unsupported
+        assert lib.rtc_factory_capabilities(data_only.factory, 0, 1) == unsupported
+    a.free()
+    b.free()
+
+
 def test_every_request_is_answered_when_the_connection_closes(world: World) -> None:
     pc = Pc(world)
     requests = [next(world.numbers) for _ in range(20)]
@@ -366,8 +387,12 @@ def test_every_request_is_answered_when_the_connection_closes(world: World) -> N
     late = next(world.numbers)
     check(lib.rtc_pc_create_offer(pc.handle, late, 0))
     check(lib.rtc_pc_free(pc.handle))
-    answers = [world.wait(lambda e, r=request: e.request == r) for request in (*requests, late)]
-    assert answers[-1].i0 == lib.RTC_ERR_INVALID_STATE
+    answers: dict[int, SimpleNamespace] = {}
+    while len(answers) < len(requests) + 1:
+        event = world.wait(lambda e: e.request in {*requests, late})
+        assert event.request not in answers
+        answers[event.request] = event
+    assert answers[late].i0 == lib.RTC_ERR_INVALID_STATE
 
 
 def test_certificate_survives_pem_and_is_used(world: World) -> None:
@@ -492,7 +517,8 @@ def test_free_order_does_not_matter() -> None:
                 "sink": lambda: lib.rtc_sink_detach(sink), "channel": lambda: lib.rtc_channel_free(channel),
                 "transceiver": lambda: lib.rtc_transceiver_stop(transceiver),
                 "source": lambda: lib.rtc_source_free(source), "pc": lambda: lib.rtc_pc_free(a.handle),
-                "factory": lambda: lib.rtc_factory_free(world.factory), "queue": lambda: lib.rtc_queue_free(world.queue),
+                "factory": lambda: lib.rtc_factory_free(world.factory),
+                "queue": lambda: lib.rtc_queue_free(world.queue),
             }
             for name in order:
                 free[name]()
