@@ -208,6 +208,12 @@ class IceTransport:
         """W3C RTCIceTransport.gatheringState."""
         return self.newest.gathering_state
 
+    def set_role(self, controlling: bool | None) -> None:
+        """Take the role before checks of the remote arrive: the other role would be a conflict."""
+        self.controlling = controlling
+        if self.newest.remote_username is None:
+            self.newest.ice_controlling = bool(controlling)
+
     def set_credentials(self, credentials: Credentials) -> None:
         """Begin another generation, or return to the active one, unless `credentials` are in use."""
         if self.newest.credentials == credentials:
@@ -278,15 +284,13 @@ class IceTransport:
         await connection.add_remote_candidate(candidate)
         connection.hurry()
 
-    def start(self, remote: Credentials, *, lite: bool, controlling: bool) -> None:
+    def start(self, remote: Credentials, *, lite: bool) -> None:
         """Start the checks of the newest generation, unless they have been started."""
         connection = self.newest
         if connection.remote_username is not None or self.state == "closed":
             return
         connection.remote_username, connection.remote_password = remote.ufrag, remote.password
         connection.remote_is_lite = lite
-        connection.ice_controlling = controlling
-        self.controlling = controlling
         if self.state in {"new", "failed", "disconnected"}:
             self._set_state("checking")
         elif self.state == "completed":

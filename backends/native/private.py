@@ -15,8 +15,8 @@ from typing import Any, ClassVar, Final, Protocol, cast
 from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
-from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcicetransport import RTCIceTransport
+from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import RTCSctpTransport
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
@@ -105,13 +105,12 @@ class DatagramProtocol(StunProtocol):
 class OpenConnection(Connection):
     """An ICE agent with the handles that incremental gathering and an early start of DTLS need."""
 
-    def __init__(
-        self, *, ufrag: str, password: str, policy: TransportPolicy, controlling: bool = False
-    ) -> None:
+    def __init__(self, *, ufrag: str, password: str, policy: TransportPolicy, controlling: bool = False) -> None:
         super().__init__(
             ice_controlling=controlling, local_username=ufrag, local_password=password, transport_policy=policy
         )
         self.gathering = False
+        self._close_task: asyncio.Future[None] | None = None
         self.usable = asyncio.Event()
         """Set once `connect()` has something to send from, or never will."""
 
@@ -160,8 +159,11 @@ class OpenConnection(Connection):
         self.hurry()
 
     async def close(self) -> None:
+        # One close, shielded: a cancelled one would leave futures behind that make the next one fail.
         self.usable.set()
-        await super().close()
+        if self._close_task is None:
+            self._close_task = asyncio.ensure_future(super().close())
+        await asyncio.shield(self._close_task)
 
     def hurry(self) -> None:
         """Start a check now instead of at the next tick of the pace."""

@@ -295,7 +295,8 @@ class Session:
             if leg is not None:
                 controlling = True if leg.controlling is None else leg.controlling
                 local = self._known_credentials(leg, section)
-                self._set_leg(replace(leg, local=local, controlling=controlling, gather=True))
+                connect = leg.connect and local == leg.local
+                self._set_leg(replace(leg, local=local, controlling=controlling, gather=True, connect=connect))
 
     def _bind_local(self, section: Section) -> None:
         if section.is_data:
@@ -334,12 +335,13 @@ class Session:
 
     def _with_remote(self, leg: Leg, section: Section) -> Leg:
         remote, fingerprints = build.credentials_of(section), build.fingerprints_of(section)
-        if leg.connect and leg.fingerprints != fingerprints:
+        if leg.role != "auto" and leg.fingerprints != fingerprints:
             raise modification("the remote changed its certificate: this backend keeps one DTLS association")
         answering = self.values.signaling in {"stable", "have-remote-offer"}
         restarted = answering and leg.remote is not None and leg.remote != remote
         local = new_credentials() if restarted else leg.local
-        return replace(leg, local=local, remote=remote, fingerprints=fingerprints)
+        connect = leg.connect and not restarted
+        return replace(leg, local=local, remote=remote, fingerprints=fingerprints, connect=connect)
 
     def _accept(self, section: Section) -> bool:
         if section.rejected:

@@ -217,7 +217,11 @@ def _remote_outbound(report: RTCStatsReport) -> dict[str, object]:
     for item in report.values():
         if isinstance(item, RTCRemoteOutboundRtpStreamStats):
             sent_at = item.remoteTimestamp.timestamp() * 1000 if item.remoteTimestamp else None
-            members: dict[str, object] = {"ssrc": item.ssrc, "packetsSent": item.packetsSent, "bytesSent": item.bytesSent}
+            members: dict[str, object] = {
+                "ssrc": item.ssrc,
+                "packetsSent": item.packetsSent,
+                "bytesSent": item.bytesSent,
+            }
             return members if sent_at is None else {**members, "remoteTimestamp": sent_at}
     return {}
 

@@ -70,6 +70,7 @@ class Transport:
             self.ice.reset(leg.local)
         else:
             self.ice.set_credentials(leg.local)
+        self.ice.set_role(leg.controlling)
 
     def reconfigure(self, config: EngineConfig) -> None:
         """Use another configuration from the next gathering on."""
@@ -82,7 +83,7 @@ class Transport:
         if leg.gather:
             self.ice.gather()
         if leg.connect and leg.remote is not None:
-            self.ice.start(leg.remote, lite=leg.lite, controlling=bool(leg.controlling))
+            self.ice.start(leg.remote, lite=leg.lite)
 
     def _ice_changed(self) -> None:
         if self.ice.state == "completed" and not self._handshake and not self._closing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from typing import cast
 
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
@@ -11,28 +11,16 @@ from aiortc.mediastreams import AudioStreamTrack, VideoStreamTrack
 from aiortc.rtcconfiguration import RTCBundlePolicy
 
 from backends.native.tests.media import Sink, Source
-from backends.native.tests.peers import TIMEOUT, Peer
-from shim.spi.engines import DataChannelInit, SessionDescription
+from backends.native.tests.peers import TIMEOUT, Peer, run
+from shim.spi.engines import DataChannelInit, Kind, SdpType, SessionDescription
 from shim.spi.events import ChannelAnnounced, ChannelMessage, ChannelOpened
 
 POLICIES = list(RTCBundlePolicy)
-
-
-def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    """Run on a fresh loop, and check that nothing is left running."""
-
-    async def checked() -> None:
-        await asyncio.wait_for(scenario(), 2 * TIMEOUT)
-        left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        if left:
-            await asyncio.wait(left, timeout=TIMEOUT)
-        assert not [task for task in left if not task.done()]
-
-    asyncio.run(checked())
+KINDS: tuple[Kind, ...] = ("audio", "video")
 
 
 def to_shim(description: RTCSessionDescription) -> SessionDescription:
-    return SessionDescription(description.type, description.sdp)
+    return SessionDescription(cast("SdpType", description.type), description.sdp)
 
 
 def to_aiortc(description: SessionDescription | None) -> RTCSessionDescription:
@@ -74,7 +62,7 @@ def test_offers_to_aiortc(policy: RTCBundlePolicy) -> None:
         native, plain = Peer(), Plain(policy)
         await native.engine.start()
         sinks = [Sink(), Sink()]
-        for kind, sink in zip(("audio", "video"), sinks, strict=True):
+        for kind, sink in zip(KINDS, sinks, strict=True):
             native.engine.add_transceiver(kind, "sendrecv", Source(kind)).attach(sink)
         channel = native.engine.create_data_channel(DataChannelInit("häm", protocol="é"))
         await native.engine.set_local_description(await native.engine.create_offer())
