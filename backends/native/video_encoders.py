@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import av
+from aiortc.codecs.vpx import number_of_threads
 from av import Packet, VideoFrame
 from av.filter import Graph
 from av.video.frame import PictureType
@@ -98,13 +99,6 @@ class BitrateTarget:
         return max(BITRATE_FLOOR, min(max(least, min(wanted, most)), cap or most))
 
 
-def threads_for(pixels: int) -> int:
-    """Return how many threads are worth starting for a picture."""
-    if pixels <= 640 * 480:
-        return 1
-    return min(os.cpu_count() or 1, 8 if pixels >= 1920 * 1080 else 3 if pixels > 1280 * 960 else 2)
-
-
 class VideoEncoder:
     """Encodes one video stream, in whatever size its frames have. One thread at a time.
 
@@ -185,7 +179,8 @@ class VideoEncoder:
         codec.time_base = TIME_BASE
         codec.framerate = fractions.Fraction(30)
         codec.gop_size = 3000
-        codec.thread_count = threads_for(width * height)
+        # Fewer threads than cores: those of libvpx spin while they wait for each other.
+        codec.thread_count = number_of_threads(width * height, os.cpu_count() or 1)
         return codec
 
     def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:

@@ -53,22 +53,36 @@ class QueueSource:
         self.id = name
         self.stopped = 0
         self.pulled = 0
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
-        self._taken = asyncio.Event()
+        self._queue: asyncio.Queue[AudioFrame | VideoFrame | Packet[Any] | Exception] = asyncio.Queue()
+        self._pulled = asyncio.Event()
+        self._stopped = asyncio.Event()
 
     def push(self, *items: AudioFrame | VideoFrame | Packet[Any] | Exception) -> None:
         for item in items:
             self._queue.put_nowait(item)
 
-    async def recv(self) -> Any:
+    async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
         item = await self._queue.get()
         self.pulled += 1
+        self._pulled.set()
         if isinstance(item, Exception):
             raise item
         return item
 
+    async def until_pulled(self, count: int) -> None:
+        """Wait until so many items have been taken, and what follows at once has been done."""
+        while self.pulled < count:
+            self._pulled.clear()
+            await asyncio.wait_for(self._pulled.wait(), PATIENCE)
+        await asyncio.sleep(0)
+
+    async def until_stopped(self) -> None:
+        """Wait until the sender has stopped the track."""
+        await asyncio.wait_for(self._stopped.wait(), PATIENCE)
+
     def stop(self) -> None:
         self.stopped += 1
+        self._stopped.set()
 
 
 class Recorder:
@@ -86,7 +100,7 @@ class Recorder:
         self.ended += 1
         self._loop.call_soon_threadsafe(self._queue.put_nowait, None)
 
-    async def next(self) -> Any:
+    async def next(self) -> Any:  # noqa: ANN401 - a test knows what it sent
         """Return the next frame, `None` at the end."""
         return await asyncio.wait_for(self._queue.get(), PATIENCE)
 
@@ -149,6 +163,14 @@ class Call:
         await self.sender.send(RTCRtpSendParameters(**self._parameters(mimes)))
 
 
+async def until_closed(dtls: RTCDtlsTransport) -> None:
+    """Wait until a transport is closed."""
+    closed = asyncio.Event()
+    dtls.on("statechange", lambda: closed.set() if dtls.state == "closed" else None)
+    if dtls.state != "closed":
+        await asyncio.wait_for(closed.wait(), PATIENCE)
+
+
 @asynccontextmanager
 async def transports() -> AsyncIterator[tuple[RTCDtlsTransport, RTCDtlsTransport]]:
     """Yield two DTLS transports that are connected to each other."""
@@ -164,11 +186,11 @@ async def transports() -> AsyncIterator[tuple[RTCDtlsTransport, RTCDtlsTransport
     try:
         yield first, second
     finally:
+        closed = [asyncio.create_task(until_closed(dtls)) for dtls in (first, second)]
         await asyncio.gather(*(dtls.stop() for dtls in (first, second)))
-        await asyncio.gather(*(ice.stop() for ice in ices))
         # aiortc cancels its receiving task without waiting for it.
-        while len(asyncio.all_tasks()) > 1 and not all(dtls.state == "closed" for dtls in (first, second)):
-            await asyncio.sleep(0)
+        await asyncio.gather(*closed)
+        await asyncio.gather(*(ice.stop() for ice in ices))
 
 
 @asynccontextmanager

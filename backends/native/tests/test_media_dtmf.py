@@ -44,7 +44,7 @@ def test_codes(tone: str, code: int) -> None:
 
 
 def test_opus_stays_the_first_codec() -> None:
-    assert [codec.name for codec in codecs_for("audio")][0] == "opus"
+    assert codecs_for("audio")[0].name == "opus"
 
 
 class TappedSender(LossySender):
