@@ -203,6 +203,7 @@ class RTCDataChannel(Emitter):
     def close(self) -> None:
         """Close the channel. Messages queued are still sent (RFC 8831 section 6.7)."""
         if self._state in {"connecting", "open"}:
+            self._state = "closing"
             with self._guard.call("RTCDataChannel.close"):
                 self._engine.close()
 
