@@ -61,9 +61,10 @@ def read(luma: Luma) -> int | None:
         return None
     means = _means(luma, strip_height(height) // ROWS, _edges(width))
     white, black = (means[0] + means[2]) / 2, (means[1] + means[3]) / 2
-    if white - black < _LEAST_CONTRAST:
+    grey, contrast = (white + black) / 2, white - black
+    if contrast < _LEAST_CONTRAST or np.any(np.abs(means - grey) < contrast / 5):
         return None
-    bits = (means > (white + black) / 2).astype(np.uint8)
+    bits = (means > grey).astype(np.uint8)
     number = int("".join(map(str, bits[4:24])), 2)
     return number if np.array_equal(bits, _cells(number)) else None
 

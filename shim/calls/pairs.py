@@ -10,7 +10,7 @@ from shim._core.dispatch import get_dispatcher
 from shim.calls.results import CallSpec
 from shim.calls.session import recording_path
 from shim.spi.capabilities import Component
-from shim.spi.errors import OperationError
+from shim.spi.errors import BackendUnavailableError, OperationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,10 @@ class Backends:
 
 
 def find_backends() -> Backends:
-    """Look for every backend that is known."""
+    """Look for every backend that is known.
+
+    :raises BackendUnavailableError: none can make a call here.
+    """
     able, missing = [], {}
     dispatcher = get_dispatcher()
     for name in sorted(dispatcher.registry.known_names(), key=lambda name: (name != "native", name)):
@@ -35,6 +38,8 @@ def find_backends() -> Backends:
             able.append(name)
         else:
             missing[name] = str(error)
+    if not able:
+        raise BackendUnavailableError(f"no backend can make a call here: {'; '.join(missing.values())}")
     return Backends(tuple(able), missing)
 
 
