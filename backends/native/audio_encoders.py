@@ -13,6 +13,7 @@ from av import AudioFrame, Packet
 from av.audio.fifo import AudioFifo
 from av.filter import Graph
 
+from backends.native.encoded import EncodedFrame
 from backends.native.timeline import Timeline
 from shim.spi.engines import OpusParameters
 
@@ -20,25 +21,6 @@ GAP_MIN: Final = 0.04
 GAP_MIN_UNTIMED: Final = 1.0
 SILENCE_DB: Final = 127
 OPUS_DTX_BYTES: Final = 2
-
-
-@dataclass(slots=True)
-class EncodedFrame:
-    """What is sent of one frame.
-
-    :param timestamp: time in ticks of the RTP clock, not wrapped, starting near 0.
-    :param key: true if it can be decoded on its own.
-    :param level: audio level in -dBov, 0 to 127 (RFC 6464).
-    :param starts: true if it does not follow on the one before (RFC 3551 section 4.1).
-    """
-
-    payloads: list[bytes]
-    timestamp: int
-    key: bool = True
-    level: int | None = None
-    starts: bool = False
-    width: int = 0
-    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)

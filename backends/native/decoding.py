@@ -115,7 +115,7 @@ class FrameDecoder:
         started = time.perf_counter()
         try:
             decoded = self._decoder.decode(frame.data, pts)
-        except av.FFmpegError as exc:
+        except (av.FFmpegError, ValueError) as exc:
             # The decoder is kept: a new one could decode nothing before the next key frame.
             self.counters.errors += 1
             logger.info("a received %s frame could not be decoded: %s", mime, exc)

@@ -14,6 +14,8 @@ AUDIO_CAPACITY: Final = 128
 AUDIO_WAIT_MIN: Final = 0.02
 AUDIO_WAIT_MAX: Final = 0.2
 HELD_MAX: Final = 512
+FORGET: Final = 0.9995
+"""Per packet: after half a minute of order, half of the lateness seen is forgotten."""
 STALE_MAX: Final = 64
 
 
@@ -247,6 +249,7 @@ class AudioBuffer:
     def insert(self, packet: MediaPacket, now: float) -> list[MediaFrame]:
         """Take a packet; return the frames that can be decoded now, in order."""
         packet.arrived = now
+        self._lateness *= FORGET
         if not packet.filler:
             self._clock.observe(packet.timestamp, now)
         blocked = self._window.blocked_since()
@@ -306,7 +309,7 @@ class AudioBuffer:
             self._note_lateness(now - since)
 
     def _note_lateness(self, seconds: float) -> None:
-        self._lateness = max(seconds, 0.95 * self._lateness)
+        self._lateness = max(seconds, self._lateness)
 
 
 class PtsClock:

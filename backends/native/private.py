@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Final, Protocol, cast
 
 from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
+from aioice.stun import Message
+from aioice.turn import TurnTransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
@@ -101,6 +103,11 @@ class DatagramProtocol(StunProtocol):
         except Exception:
             logger.debug("dropped a malformed STUN message from %s", addr, exc_info=True)
 
+    def send_stun(self, message: Message, addr: tuple[str, int]) -> None:
+        # A lost socket must not make retransmissions raise. A relay looks after itself.
+        if isinstance(self.transport, TurnTransport) or not self.transport.is_closing():
+            super().send_stun(message, addr)
+
 
 class OpenConnection(Connection):
     """An ICE agent with the handles that incremental gathering and an early start of DTLS need."""
@@ -118,6 +125,10 @@ class OpenConnection(Connection):
     def selected(self) -> CandidatePair | None:
         """The nominated pair."""
         return self._nominated.get(1)
+
+    def select(self, pair: CandidatePair) -> None:
+        """Send over this pair."""
+        self._nominated[1] = pair
 
     def pairs(self) -> tuple[CandidatePair, ...]:
         """Return the pairs that were or will be checked."""
@@ -446,7 +457,11 @@ class RtpReceiverEnd(RtpEndpoint):
         self._transport._unregister_rtp_receiver(self)
 
     async def _handle_rtp_packet(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        await self.on_rtp(packet, arrival_time_ms)
+        try:
+            await self.on_rtp(packet, arrival_time_ms)
+        except Exception:
+            # What gets out of here ends the transport, and every other stream with it.
+            logger.warning("an RTP packet could not be taken: %s", packet, exc_info=True)
 
     async def _handle_rtcp_packet(self, packet: AnyRtcpPacket) -> None:
         await self.on_rtcp(packet)

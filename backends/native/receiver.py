@@ -6,9 +6,9 @@ import asyncio
 import logging
 import random
 import time
+from dataclasses import replace
 from typing import Final
 
-from aiortc import clock
 from aiortc.codecs import is_rtx
 from aiortc.rate import RemoteBitrateEstimator
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -27,11 +27,18 @@ from aiortc.rtp import (
     pack_remb_fci,
     unwrap_rtx,
 )
-from aiortc.stats import RTCInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats, RTCStatsReport
+from aiortc.stats import RTCStatsReport
 
 from backends.native.decoders import can_decode
-from backends.native.decoding import DecodeThread, FrameDecoder, Outlet
+from backends.native.decoding import DecodeCounters, DecodeThread, FrameDecoder, Outlet
 from backends.native.jitter import AudioBuffer, MediaFrame, MediaPacket, PtsClock
+from backends.native.media_stats import (
+    Identity,
+    InboundCounters,
+    inbound_members,
+    inbound_report,
+    inbound_video_members,
+)
 from backends.native.payloads import unpack
 from backends.native.private import RtpReceiverEnd
 from backends.native.reports import HeardSources, ReceptionReports
@@ -83,8 +90,7 @@ class MediaReceiver(RtpReceiverEnd):
         self._estimator = RemoteBitrateEstimator() if kind == "video" else None
         self._reports = ReceptionReports()
         self._sources = HeardSources()
-        self._bytes = self._packets = self._headers = self._frames = self._dropped = 0
-        self._nacks = self._plis = 0
+        self._counters = InboundCounters()
 
     # --- what the session calls ---
 
@@ -197,9 +203,9 @@ class MediaReceiver(RtpReceiverEnd):
             self._outlet.end()
 
     def _count(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
-        self._packets += 1
-        self._bytes += len(packet.payload)
-        self._headers += RTP_HEADER_BYTES + packet.padding_size
+        self._counters.packets += 1
+        self._counters.octets += len(packet.payload)
+        self._counters.header_octets += RTP_HEADER_BYTES + packet.padding_size
         self._reports.add(packet, codec.clockRate)
         if not is_rtx(codec):
             self._sources.note(packet)
@@ -247,7 +253,8 @@ class MediaReceiver(RtpReceiverEnd):
     def _restart(self) -> None:
         """Expect a stream that has nothing to do with what was received before."""
         if isinstance(self._buffer, VideoBuffer):
-            self._dropped += self._buffer.dropped
+            self._counters.dropped += self._buffer.dropped
+            self._counters.frames += self._buffer.dropped
         self._buffer = None
         self._pts.restart()
 
@@ -258,7 +265,7 @@ class MediaReceiver(RtpReceiverEnd):
             codec = self._codecs.get(frame.payload_type)
             if codec is None:
                 continue
-            self._frames += 1
+            self._counters.frames += 1
             pts = self._pts.map(frame.timestamp, codec.clockRate, now)
             self._decode(self._mimes[frame.payload_type], frame, pts)
 
@@ -317,12 +324,12 @@ class MediaReceiver(RtpReceiverEnd):
         if not isinstance(buffer, VideoBuffer) or self._ssrc is None:
             return
         if len(buffer.losses) and (lost := buffer.losses.due(now)):
-            self._nacks += 1
+            self._counters.nacks += 1
             nack = RtcpRtpfbPacket(fmt=RTCP_RTPFB_NACK, ssrc=self.rtcp_ssrc, media_ssrc=self._ssrc)
             nack.lost = lost
             await self._send_rtcp(nack)
         if buffer.key_frame_due(now):
-            self._plis += 1
+            self._counters.plis += 1
             await self._send_rtcp(RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=self.rtcp_ssrc, media_ssrc=self._ssrc))
 
     async def _estimate(self, packet: RtpPacket, arrival_time_ms: int) -> None:
@@ -352,77 +359,25 @@ class MediaReceiver(RtpReceiverEnd):
 
     async def getStats(self) -> RTCStatsReport:
         """Return statistics as aiortc has them: one inbound stream per SSRC, the remote's view, the transport."""
-        report = RTCStatsReport()
-        now, transport = clock.current_datetime(), self.transport_id()
-        for ssrc, stream in self._reports.streams.items():
-            report.add(
-                RTCInboundRtpStreamStats(
-                    timestamp=now,
-                    type="inbound-rtp",
-                    id=f"inbound-rtp_{id(self)}",
-                    ssrc=ssrc,
-                    kind=self.kind,
-                    transportId=transport,
-                    packetsReceived=stream.packets_received,
-                    packetsLost=stream.packets_lost,
-                    jitter=stream.jitter,
-                )
-            )
-        if (sent := self._reports.last_sender_report) is not None:
-            report.add(
-                RTCRemoteOutboundRtpStreamStats(
-                    timestamp=now,
-                    type="remote-outbound-rtp",
-                    id=f"remote-outbound-rtp_{id(self)}",
-                    ssrc=sent.ssrc,
-                    kind=self.kind,
-                    transportId=transport,
-                    packetsSent=sent.sender_info.packet_count,
-                    bytesSent=sent.sender_info.octet_count,
-                    remoteTimestamp=clock.datetime_from_ntp(sent.sender_info.ntp_timestamp),
-                )
-            )
+        report = inbound_report(Identity(id(self), self.kind, self.transport_id()), self._reports)
         report.update(self.transport_stats())
         return report
 
     def media_stats(self) -> dict[str, object]:
         """Return the members of RTCInboundRtpStreamStats that are known, in W3C names and units."""
-        counters = self._decoder.counters
-        stats: dict[str, object] = {
-            "kind": self.kind,
-            "packetsReceived": self._packets,
-            "bytesReceived": self._bytes,
-            "headerBytesReceived": self._headers,
-            "jitterBufferDelay": counters.buffered_seconds,
-            "jitterBufferEmittedCount": counters.samples,
-        }
-        stream = self._reports.streams.get(self._ssrc) if self._ssrc is not None else None
-        if stream is not None and self._clock_rate:
-            stats |= {"ssrc": self._ssrc, "packetsReceived": stream.packets_received}
-            stats |= {"packetsLost": stream.packets_lost, "jitter": stream.jitter / self._clock_rate}
-        return stats | (self._video_stats() if self.kind == "video" else self._audio_stats())
-
-    def _audio_stats(self) -> dict[str, object]:
+        decoded, stream = self._decoder.counters, None
+        if self._ssrc is not None:
+            stream = self._reports.streams.get(self._ssrc)
+        stats = inbound_members(self.kind, self._counters, decoded, stream, self._clock_rate)
+        if self._ssrc is not None:
+            stats["ssrc"] = self._ssrc
+        if self.kind == "video":
+            return stats | self._video_stats(decoded)
         level = self._sources.level(self._ssrc)
-        known: dict[str, object] = {} if level is None else {"audioLevel": level}
-        return known | {"totalSamplesReceived": self._decoder.counters.samples}
+        return stats | {"totalSamplesReceived": decoded.samples} | ({} if level is None else {"audioLevel": level})
 
-    def _video_stats(self) -> dict[str, object]:
-        counters = self._decoder.counters
-        in_buffer = self._buffer.dropped if isinstance(self._buffer, VideoBuffer) else 0
-        return {
-            "framesReceived": self._frames + in_buffer,
-            "framesDecoded": counters.frames,
-            "keyFramesDecoded": counters.key_frames,
-            "framesDropped": self._dropped
-            + in_buffer
-            + counters.errors
-            + (self._thread.dropped if self._thread else 0),
-            "totalDecodeTime": counters.seconds,
-            "frameWidth": counters.width,
-            "frameHeight": counters.height,
-            "framesPerSecond": self._decoder.rate.value(time.monotonic()),
-            "nackCount": self._nacks,
-            "pliCount": self._plis,
-            "firCount": 0,
-        }
+    def _video_stats(self, decoded: DecodeCounters) -> dict[str, object]:
+        waiting = self._buffer.dropped if isinstance(self._buffer, VideoBuffer) else 0
+        counters = replace(self._counters, frames=self._counters.frames + waiting)
+        counters.dropped += waiting + (self._thread.dropped if self._thread is not None else 0)
+        return inbound_video_members(counters, decoded, self._decoder.rate.value(time.monotonic()))

@@ -17,7 +17,7 @@ from aiortc.rtp import (
     wrap_rtx,
 )
 
-from backends.native.audio_encoders import EncodedFrame
+from backends.native.encoded import EncodedFrame
 
 HISTORY: Final = 512
 RTP_HEADER_BYTES: Final = 12

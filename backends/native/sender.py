@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
 
-from aiortc import clock
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
 from aiortc.rtp import (
@@ -29,13 +28,21 @@ from aiortc.rtp import (
     RtcpSrPacket,
     unpack_remb_fci,
 )
-from aiortc.stats import RTCOutboundRtpStreamStats, RTCRemoteInboundRtpStreamStats, RTCStatsReport
+from aiortc.stats import RTCStatsReport
 from av import AudioFrame, Packet, VideoFrame
 
-from backends.native.audio_encoders import AudioEncoder, EncodedFrame
+from backends.native.audio_encoders import AudioEncoder
 from backends.native.decoding import FrameRate
 from backends.native.dtmf import ToneEvent, TonePlayer
+from backends.native.encoded import EncodedFrame
 from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
+from backends.native.media_stats import (
+    Identity,
+    OutboundCounters,
+    outbound_members,
+    outbound_report,
+    outbound_video_members,
+)
 from backends.native.private import RtpSenderEnd
 from backends.native.rtp_stream import RemoteReports, RtpStream
 from backends.native.video_encoders import CLOCK_RATE, Picture, VideoEncoder
@@ -109,10 +116,7 @@ class MediaSender(RtpSenderEnd):
         self._player = TonePlayer(self._send_tone, self._start_tone)
         self._remote = RemoteReports()
         self._rate = FrameRate()
-        self._frames = self._key_frames = self._dropped = self._encoded = 0
-        self._nacks = self._plis = self._firs = 0
-        self._encode_seconds = 0.0
-        self._size = (0, 0)
+        self._counters = OutboundCounters()
 
     # --- what the session calls ---
 
@@ -289,7 +293,7 @@ class MediaSender(RtpSenderEnd):
             frames = await self._encode(data)
         except Exception:
             # One unusable frame, or a stream of them, is the source's fault and no reason to end the call.
-            self._dropped += 1
+            self._counters.dropped += 1
             if not self._warned:
                 logger.warning(
                     "a frame of %s track %s cannot be encoded and is dropped", self.kind, source.id, exc_info=True
@@ -310,10 +314,12 @@ class MediaSender(RtpSenderEnd):
         try:
             await self._stream.send_frame(frame, self._codec.payloadType)
         except ConnectionError:
-            self._dropped += 1
+            self._counters.dropped += 1
             self._force_key = True
+            if self._transport.state in ("closed", "failed"):
+                self._end_source()
             return
-        self._frames += 1
+        self._counters.frames += 1
         self._rate.note(time.monotonic())
 
     async def _encode(self, data: MediaData) -> list[EncodedFrame]:
@@ -339,7 +345,7 @@ class MediaSender(RtpSenderEnd):
             return [encoder.pack(data, tick)]
         encoding = self._encoding
         if not self._gate.passes(tick, encoding.max_framerate):
-            self._dropped += 1
+            self._counters.dropped += 1
             return []
         picture = Picture(self._force_key, encoding.scale_resolution_down_by or 1.0, encoding.max_bitrate)
         self._force_key = False
@@ -349,8 +355,8 @@ class MediaSender(RtpSenderEnd):
         loop = asyncio.get_running_loop()
         frame = await loop.run_in_executor(self._executor, encoder.encode, data, tick, picture, now)
         self._note_encoded(now, 1)
-        self._key_frames += frame.key
-        self._size = frame.width, frame.height
+        self._counters.key_frames += frame.key
+        self._counters.width, self._counters.height = frame.width, frame.height
         return [frame]
 
     def _create_encoder(self) -> AudioEncoder | VideoEncoder:
@@ -361,8 +367,8 @@ class MediaSender(RtpSenderEnd):
         return encoder
 
     def _note_encoded(self, started: float, count: int) -> None:
-        self._encode_seconds += time.monotonic() - started
-        self._encoded += count
+        self._counters.encode_seconds += time.monotonic() - started
+        self._counters.encoded += count
 
     async def _close_encoder(self) -> None:
         executor, self._executor, self._encoder = self._executor, None, None
@@ -398,17 +404,17 @@ class MediaSender(RtpSenderEnd):
                 if report.ssrc == self.ssrc:
                     self._remote.note(report)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
-            self._nacks += 1
+            self._counters.nacks += 1
             await self._retransmit(packet.lost)
         elif isinstance(packet, RtcpPsfbPacket):
             self._on_payload_feedback(packet)
 
     def _on_payload_feedback(self, packet: RtcpPsfbPacket) -> None:
         if packet.fmt == RTCP_PSFB_PLI:
-            self._plis += 1
+            self._counters.plis += 1
             self._force_key = True
         elif packet.fmt == RTCP_PSFB_FIR:
-            self._firs += 1
+            self._counters.firs += 1
             self._force_key = True
         elif packet.fmt == RTCP_PSFB_APP:
             try:
@@ -449,75 +455,21 @@ class MediaSender(RtpSenderEnd):
 
     async def getStats(self) -> RTCStatsReport:
         """Return statistics as aiortc has them: the outbound stream, the remote's view of it, the transport."""
-        report = RTCStatsReport()
-        now, transport = clock.current_datetime(), self.transport_id()
-        report.add(
-            RTCOutboundRtpStreamStats(
-                timestamp=now,
-                type="outbound-rtp",
-                id=f"outbound-rtp_{id(self)}",
-                ssrc=self.ssrc,
-                kind=self.kind,
-                transportId=transport,
-                packetsSent=self._stream.packets,
-                bytesSent=self._stream.octets,
-                trackId=self._source_id,
-            )
-        )
-        if (remote := self._remote.last) is not None:
-            report.add(
-                RTCRemoteInboundRtpStreamStats(
-                    timestamp=now,
-                    type="remote-inbound-rtp",
-                    id=f"remote-inbound-rtp_{id(self)}",
-                    ssrc=self.ssrc,
-                    kind=self.kind,
-                    transportId=transport,
-                    packetsReceived=self._stream.packets - remote.packets_lost,
-                    packetsLost=remote.packets_lost,
-                    jitter=remote.jitter,
-                    roundTripTime=self._remote.round_trip or 0.0,
-                    fractionLost=remote.fraction_lost / 256,
-                )
-            )
+        identity = Identity(id(self), self.kind, self.transport_id())
+        report = outbound_report(identity, self.ssrc, self._source_id, self._stream, self._remote)
         report.update(self.transport_stats())
         return report
 
     def media_stats(self) -> dict[str, object]:
         """Return the members of RTCOutboundRtpStreamStats that are known, in W3C names and units."""
-        stream = self._stream
-        stats: dict[str, object] = {
-            "kind": self.kind,
-            "ssrc": self.ssrc,
-            "active": self._sending and self._encoding.active,
-            "packetsSent": stream.packets,
-            "bytesSent": stream.octets,
-            "headerBytesSent": stream.header_octets,
-            "retransmittedPacketsSent": stream.retransmitted_packets,
-            "retransmittedBytesSent": stream.retransmitted_octets,
-            "nackCount": self._nacks,
-        }
+        stats = outbound_members(self.kind, self._stream, self._counters)
+        stats |= {"ssrc": self.ssrc, "active": self._sending and self._encoding.active}
         if self._parameters is not None and self._parameters.muxId:
             stats["mid"] = self._parameters.muxId
-        return stats | (self._video_stats() if self.kind == "video" else {})
-
-    def _video_stats(self) -> dict[str, object]:
-        width, height = self._size
-        encoder = self._encoder
-        target = encoder.target if isinstance(encoder, VideoEncoder) else None
-        stats: dict[str, object] = {
-            "rtxSsrc": self.rtx_ssrc,
-            "framesEncoded": self._encoded,
-            "keyFramesEncoded": self._key_frames,
-            "framesSent": self._frames,
-            "framesDropped": self._dropped,
-            "framesPerSecond": self._rate.value(time.monotonic()),
-            "totalEncodeTime": self._encode_seconds,
-            "frameWidth": width,
-            "frameHeight": height,
-            "pliCount": self._plis,
-            "firCount": self._firs,
-        }
-        if target is not None:
-            stats["targetBitrate"] = target.value(width * height, self._encoding.max_bitrate)
+        if self.kind == "video":
+            stats |= outbound_video_members(self._counters, self._rate.value(time.monotonic()))
+            stats["rtxSsrc"] = self.rtx_ssrc
+        if isinstance(self._encoder, VideoEncoder):
+            pixels = self._counters.width * self._counters.height
+            stats["targetBitrate"] = self._encoder.target.value(pixels, self._encoding.max_bitrate)
         return stats

@@ -14,7 +14,7 @@ from av import Packet, VideoFrame
 from av.filter import Graph
 from av.video.frame import PictureType
 
-from backends.native.audio_encoders import EncodedFrame
+from backends.native.encoded import EncodedFrame
 from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
 from backends.native.timeline import TimeBase, Timeline
 from shim.spi.engines import BitrateBounds

@@ -1,0 +1,195 @@
+"""Statistics of senders and receivers, in W3C names and units and as aiortc's objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiortc import clock
+from aiortc.rtcrtpreceiver import StreamStatistics
+from aiortc.stats import (
+    RTCInboundRtpStreamStats,
+    RTCOutboundRtpStreamStats,
+    RTCRemoteInboundRtpStreamStats,
+    RTCRemoteOutboundRtpStreamStats,
+    RTCStatsReport,
+)
+
+from backends.native.decoding import DecodeCounters
+from backends.native.reports import ReceptionReports
+from backends.native.rtp_stream import RemoteReports, RtpStream
+
+
+@dataclass(slots=True)
+class InboundCounters:
+    """What a receiver counts."""
+
+    packets: int = 0
+    octets: int = 0
+    header_octets: int = 0
+    frames: int = 0
+    dropped: int = 0
+    nacks: int = 0
+    plis: int = 0
+
+
+@dataclass(slots=True)
+class OutboundCounters:
+    """What a sender counts. Seconds, pixels."""
+
+    frames: int = 0
+    encoded: int = 0
+    key_frames: int = 0
+    dropped: int = 0
+    nacks: int = 0
+    plis: int = 0
+    firs: int = 0
+    encode_seconds: float = 0.0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a stream's statistics are filed under."""
+
+    id: int
+    kind: str
+    transport: str
+
+
+def inbound_members(
+    kind: str, counters: InboundCounters, decoded: DecodeCounters, stream: StreamStatistics | None, clock_rate: int
+) -> dict[str, object]:
+    """Return the members of RTCInboundRtpStreamStats that both kinds have."""
+    members: dict[str, object] = {
+        "kind": kind,
+        "packetsReceived": counters.packets,
+        "bytesReceived": counters.octets,
+        "headerBytesReceived": counters.header_octets,
+        "jitterBufferDelay": decoded.buffered_seconds,
+        "jitterBufferEmittedCount": decoded.samples,
+    }
+    if stream is None or not clock_rate:
+        return members
+    return members | {
+        "packetsReceived": stream.packets_received,
+        "packetsLost": stream.packets_lost,
+        "jitter": stream.jitter / clock_rate,
+    }
+
+
+def inbound_video_members(counters: InboundCounters, decoded: DecodeCounters, rate: float) -> dict[str, object]:
+    """Return the members of RTCInboundRtpStreamStats that only video has."""
+    return {
+        "framesReceived": counters.frames,
+        "framesDecoded": decoded.frames,
+        "keyFramesDecoded": decoded.key_frames,
+        "framesDropped": counters.dropped + decoded.errors,
+        "totalDecodeTime": decoded.seconds,
+        "frameWidth": decoded.width,
+        "frameHeight": decoded.height,
+        "framesPerSecond": rate,
+        "nackCount": counters.nacks,
+        "pliCount": counters.plis,
+        "firCount": 0,
+    }
+
+
+def outbound_members(kind: str, stream: RtpStream, counters: OutboundCounters) -> dict[str, object]:
+    """Return the members of RTCOutboundRtpStreamStats that both kinds have."""
+    return {
+        "kind": kind,
+        "packetsSent": stream.packets,
+        "bytesSent": stream.octets,
+        "headerBytesSent": stream.header_octets,
+        "retransmittedPacketsSent": stream.retransmitted_packets,
+        "retransmittedBytesSent": stream.retransmitted_octets,
+        "nackCount": counters.nacks,
+    }
+
+
+def outbound_video_members(counters: OutboundCounters, rate: float) -> dict[str, object]:
+    """Return the members of RTCOutboundRtpStreamStats that only video has."""
+    return {
+        "framesEncoded": counters.encoded,
+        "keyFramesEncoded": counters.key_frames,
+        "framesSent": counters.frames,
+        "framesDropped": counters.dropped,
+        "framesPerSecond": rate,
+        "totalEncodeTime": counters.encode_seconds,
+        "frameWidth": counters.width,
+        "frameHeight": counters.height,
+        "pliCount": counters.plis,
+        "firCount": counters.firs,
+    }
+
+
+def inbound_report(identity: Identity, reports: ReceptionReports) -> RTCStatsReport:
+    """Return aiortc's statistics of a receiver: a stream per SSRC, and the remote's view."""
+    report, now = RTCStatsReport(), clock.current_datetime()
+    for ssrc, stream in reports.streams.items():
+        report.add(
+            RTCInboundRtpStreamStats(
+                timestamp=now,
+                type="inbound-rtp",
+                id=f"inbound-rtp_{identity.id}",
+                ssrc=ssrc,
+                kind=identity.kind,
+                transportId=identity.transport,
+                packetsReceived=stream.packets_received,
+                packetsLost=stream.packets_lost,
+                jitter=stream.jitter,
+            )
+        )
+    if (sent := reports.last_sender_report) is not None:
+        report.add(
+            RTCRemoteOutboundRtpStreamStats(
+                timestamp=now,
+                type="remote-outbound-rtp",
+                id=f"remote-outbound-rtp_{identity.id}",
+                ssrc=sent.ssrc,
+                kind=identity.kind,
+                transportId=identity.transport,
+                packetsSent=sent.sender_info.packet_count,
+                bytesSent=sent.sender_info.octet_count,
+                remoteTimestamp=clock.datetime_from_ntp(sent.sender_info.ntp_timestamp),
+            )
+        )
+    return report
+
+
+def outbound_report(
+    identity: Identity, ssrc: int, source_id: str, stream: RtpStream, remote: RemoteReports
+) -> RTCStatsReport:
+    """Return aiortc's statistics of a sender: its stream, and the remote's view."""
+    report, now = RTCStatsReport(), clock.current_datetime()
+    report.add(
+        RTCOutboundRtpStreamStats(
+            timestamp=now,
+            type="outbound-rtp",
+            id=f"outbound-rtp_{identity.id}",
+            ssrc=ssrc,
+            kind=identity.kind,
+            transportId=identity.transport,
+            packetsSent=stream.packets,
+            bytesSent=stream.octets,
+            trackId=source_id,
+        )
+    )
+    if remote.last is not None:
+        report.add(
+            RTCRemoteInboundRtpStreamStats(
+                timestamp=now,
+                type="remote-inbound-rtp",
+                id=f"remote-inbound-rtp_{identity.id}",
+                ssrc=ssrc,
+                kind=identity.kind,
+                transportId=identity.transport,
+                packetsReceived=max(0, stream.packets - remote.last.packets_lost),
+                packetsLost=remote.last.packets_lost,
+                jitter=remote.last.jitter,
+                roundTripTime=remote.round_trip or 0.0,
+                fractionLost=remote.last.fraction_lost / 256,
+            )
+        )
+    return report
