@@ -136,7 +136,8 @@ class PlayerReader:
             while self._play_once() and self._loop and not self._quit.is_set():
                 self._rewind()
         except Exception as exc:
-            logger.warning("MediaPlayer(%s): reading failed, the tracks end: %s", self._container.name, exc)
+            # As text: a log record that kept the exception would keep the decoders, and their threads.
+            logger.warning("MediaPlayer(%s): reading failed, the tracks end: %s", self._container.name, str(exc))
         finally:
             self._quit.set()
             self._close()

@@ -28,7 +28,7 @@ MAX_GAP: Final = 60
 MIN_GAP: Final = 0.1
 """Seconds of lost sound that are not worth filling."""
 _LIVE_OPTIONS: Final[Mapping[str, dict[str, str]]] = {
-    "libvpx": {"deadline": "realtime", "cpu-used": "8"},
+    "libvpx": {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"},
     "libx264": {"preset": "veryfast"},
 }
 """Encoders' defaults are for files, and too slow for a call."""

@@ -150,6 +150,8 @@ def _guarded(line: int, text: str, read: Callable[[], None]) -> None:
     try:
         read()
     except ValueError as exc:
+        if isinstance(exc, SdpSyntaxError) and exc.line is not None:
+            raise  # the end of a section reads earlier lines
         raise SdpSyntaxError(f"line {line}: {exc}: {excerpt(text)}", line=line) from exc
 
 
