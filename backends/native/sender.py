@@ -6,10 +6,9 @@ import asyncio
 import logging
 import random
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpSendParameters
@@ -36,6 +35,7 @@ from backends.native.decoding import FrameRate
 from backends.native.dtmf import ToneEvent, TonePlayer
 from backends.native.encoded import EncodedFrame
 from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
+from backends.native.media_sources import MediaData, SourceFeed
 from backends.native.media_stats import (
     Identity,
     OutboundCounters,
@@ -45,34 +45,14 @@ from backends.native.media_stats import (
 )
 from backends.native.private import RtpSenderEnd
 from backends.native.rtp_stream import RemoteReports, RtpStream
-from backends.native.video_encoders import CLOCK_RATE, Picture, VideoEncoder
+from backends.native.video_encoders import FrameGate, Picture, VideoEncoder
 from shim.spi.engines import Encoding, EngineConfig, MediaSource
-from shim.spi.errors import MediaStreamError, NotSupportedError
+from shim.spi.errors import NotSupportedError
 
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 1.0
 AUDIO_LEVEL_URI: Final = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
-MediaData: TypeAlias = "AudioFrame | VideoFrame | Packet[Any]"
-
-
-class FrameGate:
-    """Drops frames evenly so that no more than a wished-for rate passes."""
-
-    def __init__(self) -> None:
-        self._next: float | None = None
-
-    def passes(self, tick: int, max_framerate: float | None) -> bool:
-        """Tell whether the frame at this tick of the video clock is to be sent."""
-        if not max_framerate:
-            self._next = None
-            return True
-        interval = CLOCK_RATE / max_framerate
-        # A millisecond of slack: times that were rounded must not cost every second frame.
-        if self._next is not None and tick + CLOCK_RATE / 1000 < self._next:
-            return False
-        self._next = tick + interval if self._next is None or tick > self._next + interval else self._next + interval
-        return True
 
 
 class MediaSender(RtpSenderEnd):
@@ -93,9 +73,7 @@ class MediaSender(RtpSenderEnd):
         self.stream_ids: tuple[str, ...] = ()
         self._config = config
         self._payload_size = payload_size
-        self._source: MediaSource | None = None
-        self._source_id = str(uuid.uuid4())
-        self._source_set = asyncio.Event()
+        self._feed = SourceFeed(kind)
         self._encodings: tuple[Encoding, ...] = (Encoding(),)
         self._parameters: RTCRtpSendParameters | None = None
         self._codec: RTCRtpCodecParameters | None = None
@@ -108,7 +86,6 @@ class MediaSender(RtpSenderEnd):
         self._estimate: int | None = None
         self._sending = False
         self._stopped = False
-        self._pulling = False
         self._warned = False
         self._task: asyncio.Task[None] | None = None
         self._rtcp_task: asyncio.Task[None] | None = None
@@ -128,12 +105,12 @@ class MediaSender(RtpSenderEnd):
     @property
     def source(self) -> MediaSource | None:
         """What is being sent."""
-        return self._source
+        return self._feed.source
 
     @property
     def source_id(self) -> str:
         """Id of the source, or of the last one; a random one if there never was any."""
-        return self._source_id
+        return self._feed.source_id
 
     def setTransport(self, transport: RTCDtlsTransport) -> None:
         """Use another transport, after bundling."""
@@ -148,16 +125,12 @@ class MediaSender(RtpSenderEnd):
 
     def set_source(self, source: MediaSource | None) -> None:
         """Send this source from now on, or nothing. Times go on without a jump."""
-        if source is self._source:
+        if source is self._feed.source:
             return
-        self._source, self._warned = source, False
-        if source is not None:
-            self._source_id = source.id
-            self._source_set.set()
+        self._warned = False
         if self._encoder is not None:
             self._encoder.restart()
-        if self._pulling and self._task is not None:
-            self._task.cancel()
+        self._feed.set(source)
 
     def get_encodings(self) -> tuple[Encoding, ...]:
         """Return how the source is encoded."""
@@ -226,7 +199,8 @@ class MediaSender(RtpSenderEnd):
                 await self._send_rtcp(RtcpByePacket(sources=[self.ssrc]))
             await self._close_encoder()
         finally:
-            self._end_source()
+            if self._task is not None:
+                self._feed.end()
 
     # --- media ---
 
@@ -247,48 +221,11 @@ class MediaSender(RtpSenderEnd):
 
     async def _run(self) -> None:
         while not self._stopped:
-            source = self._source
-            if source is None:
-                self._source_set.clear()
-                await self._source_set.wait()
-                continue
-            data = await self._pull(source)
+            data = await self._feed.next()
             if data is not None and self._sending and self._encoding.active and not self._player.playing:
-                await self._send_data(source, data)
+                await self._send_data(data)
 
-    async def _pull(self, source: MediaSource) -> MediaData | None:
-        self._pulling = True
-        try:
-            return await source.recv()
-        except asyncio.CancelledError as exc:
-            task = asyncio.current_task()
-            assert task is not None
-            if task.cancelling():
-                if self._stopped or self._source is source or task.uncancel() > 0:
-                    raise
-            else:
-                self._lose_source(source, exc)
-        except Exception as exc:
-            self._lose_source(source, exc)
-        finally:
-            self._pulling = False
-        return None
-
-    def _lose_source(self, source: MediaSource, exc: BaseException) -> None:
-        if not isinstance(exc, MediaStreamError):
-            logger.warning("a %s track raised and is no longer sent; the connection lives on", self.kind, exc_info=exc)
-        if self._source is source:
-            self._end_source()
-
-    def _end_source(self) -> None:
-        source, self._source = self._source, None
-        if source is not None and self._task is not None:
-            try:
-                source.stop()
-            except Exception:
-                logger.warning("a %s track raised while it was stopped", self.kind, exc_info=True)
-
-    async def _send_data(self, source: MediaSource, data: MediaData) -> None:
+    async def _send_data(self, data: MediaData) -> None:
         try:
             frames = await self._encode(data)
         except Exception:
@@ -296,7 +233,7 @@ class MediaSender(RtpSenderEnd):
             self._counters.dropped += 1
             if not self._warned:
                 logger.warning(
-                    "a frame of %s track %s cannot be encoded and is dropped", self.kind, source.id, exc_info=True
+                    "a frame of %s track %s cannot be encoded and is dropped", self.kind, self.source_id, exc_info=True
                 )
             self._warned = True
             if isinstance(self._encoder, VideoEncoder):
@@ -317,7 +254,7 @@ class MediaSender(RtpSenderEnd):
             self._counters.dropped += 1
             self._force_key = True
             if self._transport.state in ("closed", "failed"):
-                self._end_source()
+                self._feed.end()
             return
         self._counters.frames += 1
         self._rate.note(time.monotonic())
@@ -456,7 +393,7 @@ class MediaSender(RtpSenderEnd):
     async def getStats(self) -> RTCStatsReport:
         """Return statistics as aiortc has them: the outbound stream, the remote's view of it, the transport."""
         identity = Identity(id(self), self.kind, self.transport_id())
-        report = outbound_report(identity, self.ssrc, self._source_id, self._stream, self._remote)
+        report = outbound_report(identity, self.ssrc, self.source_id, self._stream, self._remote)
         report.update(self.transport_stats())
         return report
 

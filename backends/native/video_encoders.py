@@ -99,6 +99,25 @@ class BitrateTarget:
         return max(BITRATE_FLOOR, min(max(least, min(wanted, most)), cap or most))
 
 
+class FrameGate:
+    """Drops frames evenly so that no more than a wished-for rate passes."""
+
+    def __init__(self) -> None:
+        self._next: float | None = None
+
+    def passes(self, tick: int, max_framerate: float | None) -> bool:
+        """Tell whether the frame at this tick of the video clock is to be sent."""
+        if not max_framerate:
+            self._next = None
+            return True
+        interval = CLOCK_RATE / max_framerate
+        # A millisecond of slack: times that were rounded must not cost every second frame.
+        if self._next is not None and tick + CLOCK_RATE / 1000 < self._next:
+            return False
+        self._next = tick + interval if self._next is None or tick > self._next + interval else self._next + interval
+        return True
+
+
 class VideoEncoder:
     """Encodes one video stream, in whatever size its frames have. One thread at a time.
 

@@ -404,3 +404,19 @@ def test_statistics_count_what_flowed() -> None:
             assert 0 < source.audio_level < 1
 
     run(test())
+
+
+def test_a_damaged_frame_brings_a_key_frame() -> None:
+    async def test() -> None:
+        async with call("video", "VP8") as parts:
+            await show(parts, picture(0))
+            broken: Packet[Any] = Packet(b"\x00\x00\x00broken")
+            broken.pts, broken.time_base = 3000, fractions.Fraction(1, 90000)
+            parts.source.push(broken)
+            index = 2
+            while parts.receiver.media_stats()["keyFramesDecoded"] != 2:
+                await show(parts, picture(index))
+                index += 1
+            assert parts.sender.media_stats()["pliCount"] != 0
+
+    run(test())
