@@ -86,6 +86,8 @@ def check_prerequisites() -> None:
     for package in PACKAGES:
         if subprocess.run(["pkg-config", "--exists", package], check=False).returncode:
             raise BuildError(f"pkg-config does not know {package}: {HOW}")
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        raise BuildError("Python.h is missing: apt-get install python3-dev")
     if importlib.util.find_spec("cffi") is None:
         raise BuildError("the Python package cffi is missing: pip install cffi")
 
@@ -172,17 +174,16 @@ def build_module(out: Path, library: Path, force: bool) -> Path:
         return module
     ffi = importlib.import_module("cffi").FFI()
     ffi.cdef(cdef())
-    ffi.set_source(
-        MODULE,
-        HEADER.read_text(),
-        libraries=[LIBRARY.removeprefix("lib").removesuffix(".so")],
-        library_dirs=[str(library.parent)],
-        extra_link_args=["-Wl,-rpath,$ORIGIN"],
-    )
+    ffi.set_source(MODULE, HEADER.read_text())
+    # With the C compiler alone: cffi's own way needs setuptools, which new Pythons lack.
     with tempfile.TemporaryDirectory() as tmp:
-        built = Path(ffi.compile(tmpdir=tmp, verbose=False))
-        shutil.copyfile(built, module.with_suffix(".new"))
-        os.replace(module.with_suffix(".new"), module)
+        source = Path(tmp) / f"{MODULE}.c"
+        ffi.emit_c_code(str(source))
+        fresh = module.with_suffix(".new")
+        include = f"-I{sysconfig.get_path('include')}"
+        rpath = "-Wl,-rpath,$ORIGIN"
+        run(["gcc", "-shared", "-fPIC", "-O2", include, str(source), "-o", str(fresh), str(library), rpath])
+        os.replace(fresh, module)
     return module
 
 

@@ -154,7 +154,7 @@ webrtc::DataChannelInit InitFrom(const rtc_channel_options* options) {
   if (options->max_retransmits >= 0) init.maxRetransmits = options->max_retransmits;
   if (options->max_packet_life_time >= 0) init.maxRetransmitTime = options->max_packet_life_time;
   init.negotiated = options->negotiated;
-  if (init.negotiated) init.id = options->id;
+  init.id = options->id;
   init.priority = static_cast<webrtc::Priority>(options->priority);
   if (options->protocol) init.protocol.assign(options->protocol, options->protocol_len);
   return init;

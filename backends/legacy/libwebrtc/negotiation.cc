@@ -127,7 +127,8 @@ void RequireUsable(const webrtc::SessionDescriptionInterface& description, const
     const auto type = media->type();
     const bool is_sctp = media->protocol().find("SCTP") != std::string::npos;
     if (is_sctp != (type == cricket::MEDIA_TYPE_DATA)) {
-      throw Error(RTC_ERR_INVALID_PARAMETER, "section " + content.name + " has a protocol of another media type");
+      throw Error(RTC_ERR_INVALID_PARAMETER,
+                  "section " + content.name + " has a protocol of another media type");
     }
     if (!factory.media() && (type == cricket::MEDIA_TYPE_AUDIO || type == cricket::MEDIA_TYPE_VIDEO)) {
       throw Error(RTC_ERR_UNSUPPORTED_OPERATION,

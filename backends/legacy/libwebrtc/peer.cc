@@ -74,8 +74,10 @@ void Peer::Shutdown() {
   const auto children = Registry::Instance().TakeIf(
       [this](const Object& object) { return object.peer_object() == static_cast<const Object*>(this); });
   for (const auto& child : children) child->Shutdown();
-  // They refer back to this object's libwebrtc connection; without them it ends with the last reference.
-  RunOn(factory_->signaling(), [this] { transceivers_.clear(); });
+  RunOn(factory_->signaling(), [this] {
+    for (const auto& [key, transceiver] : transceivers_) transceiver->StopObserving();
+    transceivers_.clear();
+  });
 }
 
 void Peer::RequireOpen() const {

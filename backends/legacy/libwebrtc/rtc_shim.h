@@ -127,7 +127,8 @@ enum rtc_event_type {
   RTC_EV_CHANNEL_MESSAGE = 41,  /* flags & RTC_FLAG_BINARY, data = payload (len may be 0) */
   RTC_EV_CHANNEL_BUFFERED = 42, /* i0 bytes buffered now, i1 bytes handed to SCTP since creation. Coalesced:
                                    at most one waits per channel, with the newest values */
-  RTC_EV_CHANNEL_ERROR = 43,    /* i0 rtc_error, i1 SCTP cause code or -1, data message */
+  RTC_EV_CHANNEL_ERROR = 43,    /* i0 rtc_error, i1 SCTP cause code or -1, data message; also when the remote
+                                   side    closes its whole connection ("User-Initiated Abort") */
 
   /* Media; owner is that of the sink. */
   RTC_EV_AUDIO_FRAME = 60, /* i0 Hz, i1 channels, i2 samples per channel, i3 RTP timestamp (clock of the

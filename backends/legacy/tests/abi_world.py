@@ -194,8 +194,8 @@ class Pc:
         )
         return check(handle)
 
-    def wait_connected(self) -> None:
-        self.world.wait(lambda e: e.owner == self.owner and e.type == lib.RTC_EV_CONNECTION_STATE and e.i0 == 2)
+    def wait_state(self, kind: int, name: bytes) -> None:
+        self.world.wait(lambda e: e.owner == self.owner and e.type == kind and e.data == name)
 
     def snapshot(self) -> Any:  # noqa: ANN401
         return parsed(lib.rtc_pc_snapshot(self.handle))

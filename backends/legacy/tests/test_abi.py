@@ -262,6 +262,9 @@ def test_audio_video_and_data_flow(world: World) -> None:
     check(lib.rtc_frame_copy_i420(frame.object, whole, len(whole)))
     assert whole[0] == info.y[0]
     assert 30 < whole[0] < 220
+    padded = ffi.new("uint8_t[]", 384 * 240)
+    check(lib.rtc_frame_copy_planes(frame.object, padded, 384, padded, 192, padded, 192))
+    assert lib.rtc_frame_copy_planes(frame.object, padded, 319, padded, 192, padded, 192) < 0
     assert lib.rtc_frame_copy_i420(frame.object, whole, len(whole) - 1) == lib.RTC_ERR_INVALID_ARGUMENT
     assert (block.i0, block.i1, block.i2, len(block.data)) == (48000, 1, 480, 960)
     assert block.i3 >= 0
@@ -407,6 +410,36 @@ def test_certificate_survives_pem_and_is_used(world: World) -> None:
     pc.free()
 
 
+def test_silence_is_noticed_and_ice_restarts(world: World) -> None:
+    quick = {
+        lib.RTC_CONFIG_ICE_RECEIVING_TIMEOUT_MS: 600,
+        lib.RTC_CONFIG_ICE_UNWRITABLE_TIMEOUT_MS: 500,
+        lib.RTC_CONFIG_ICE_UNWRITABLE_MIN_CHECKS: 2,
+        lib.RTC_CONFIG_ICE_INACTIVE_TIMEOUT_MS: 1000,
+        lib.RTC_CONFIG_ICE_CHECK_STRONG_MS: 100,
+        lib.RTC_CONFIG_STABLE_PING_INTERVAL_MS: 100,
+    }
+    config = check(lib.rtc_config_new())
+    for key, value in quick.items():
+        check(lib.rtc_config_set_int(config, key, value))
+    a, b = linked(world, config)
+    channel = a.channel()
+    negotiate(a, b)
+    opened(world, channel)
+    before = parsed(lib.rtc_pc_transports(a.handle))["transports"][0]["selectedPair"]["local"]["ufrag"]
+    check(lib.rtc_pc_restart_ice(a.handle))
+    negotiate(a, b)
+    assert f"a=ice-ufrag:{before}\r" not in a.snapshot()["currentLocal"]["sdp"]
+    check(lib.rtc_channel_send(channel, b"still here", 10, 0))
+    world.wait(lambda e: e.type == lib.RTC_EV_CHANNEL_MESSAGE)
+    a.peer = None
+    b.free()
+    a.wait_state(lib.RTC_EV_ICE_CONNECTION_STATE, b"disconnected")
+    a.wait_state(lib.RTC_EV_ICE_CONNECTION_STATE, b"failed")
+    check(lib.rtc_config_free(config))
+    a.free()
+
+
 # ---- data channels
 
 
@@ -471,7 +504,7 @@ def test_no_event_of_a_remote_channel_is_lost(world: World) -> None:
 def test_connections_do_not_repeat_the_self_tests_of_libsrtp() -> None:
     with World(media=0) as own:
         times = []
-        for _ in range(5):
+        for _ in range(8):
             begin = time.monotonic()
             a, b, *_ = connected_channels(own)
             times.append(time.monotonic() - begin)
