@@ -65,8 +65,9 @@ class ImportAlias:
         return self._import(name, globals, locals, fromlist or (), level)
 
     def _import_module_aliased(self, name: str, package: str | None = None) -> ModuleType:
-        if _is_real(name) and self._is_aliased_for(sys._getframe(1).f_globals):
-            name = _mirrored(name)
+        if self._is_aliased_for(sys._getframe(1).f_globals):
+            name = _mirrored(name) if _is_real(name) else name
+            package = _mirrored(package) if package is not None and _is_real(package) else package
         return self._import_module(name, package)
 
     def _is_aliased_for(self, importer: Mapping[str, Any]) -> bool:
