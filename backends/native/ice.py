@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Literal
 
 from aioice import Candidate, TransportPolicy
-from aioice.ice import CandidatePair, StunProtocol
+from aioice.ice import CandidatePair, StunProtocol, candidate_pair_priority
 from aioice.stun import TransactionError
 
 from backends.native.gathering import Gatherer
@@ -56,6 +56,7 @@ class IceConnection(OpenConnection):
         self._selected_changed = selected_changed
         self._consent_changed = consent_changed
         self._pair: CandidatePair | None = None
+        self._connecting = True
         self.round_trip_time: float | None = None
         self.total_round_trip_time = 0.0
         self.responses = 0
@@ -69,13 +70,20 @@ class IceConnection(OpenConnection):
             self._consent_changed(self, "failed")
 
     def check_complete(self, pair: CandidatePair) -> None:
+        before = self.selected
         super().check_complete(pair)
+        if before is not None and self._connecting and self._rank(before) > self._rank(pair):
+            self.select(before)  # of pairs nominated together, the best one counts (RFC 5245 section 8.1.1.2)
         if self.selected is not self._pair:
             self._pair = self.selected
             self._selected_changed(self)
 
+    def _rank(self, pair: CandidatePair) -> int:
+        return candidate_pair_priority(pair.local_candidate, pair.remote_candidate, self.ice_controlling)
+
     async def query_consent(self) -> None:
         """Ask the peer for consent (RFC 7675), and say when it stops and resumes answering."""
+        self._connecting = False
         loop = asyncio.get_running_loop()
         lost_after, failed_after = self._config.ice_disconnected_after, self._config.ice_failed_after
         interval = min(5.0, max(0.02, lost_after / 2.5))

@@ -19,7 +19,7 @@ from aioice.turn import TurnTransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
-from aiortc.rtcsctptransport import RTCSctpTransport
+from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, RTCSctpTransport
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
 from cryptography import x509
@@ -52,6 +52,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_data_channel_closed": ("stream_id",),
         "_data_channel_flush": (),
         "_abort": (),
+        "_update_rto": ("R",),
     },
     RTCCertificate: {"__init__": ("key", "cert")},
 }
@@ -75,6 +76,7 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
     RTCSctpTransport: (
         "_advertised_rwnd",
         "_association_state",
+        "_cwnd",
         "_data_channel_id",
         "_data_channel_queue",
         "_data_channels",
@@ -288,6 +290,8 @@ class OpenSctpTransport(RTCSctpTransport):
     RECEIVE_LIMIT: ClassVar[int] = 16 * 1024 * 1024
 
     on_state: Callable[[SctpState], None] | None = None
+    _fast_window: ClassVar[int] = 128 * 1024
+    _fastest = 1.0
 
     async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
         """Take one message, or one of the channel protocol (RFC 8832)."""
@@ -345,6 +349,14 @@ class OpenSctpTransport(RTCSctpTransport):
     def reset(self, channel: ChannelHooks) -> None:
         """Start the closing procedure of a channel."""
         self._data_channel_close(channel)  # type: ignore[arg-type]
+
+    def _update_rto(self, R: float) -> None:
+        # aiortc widens its window until packets are lost, and spends time per acknowledgement in proportion to
+        # what is in flight. A queue that only adds delay is not worth either.
+        super()._update_rto(R)
+        self._fastest = min(self._fastest, R)
+        if self._fast_window < self._cwnd and 3 * self._fastest + 0.005 < R:
+            self._cwnd -= USERDATA_MAX_LENGTH
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         await self.receive(stream_id, pp_id, data)

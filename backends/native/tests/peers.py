@@ -142,4 +142,4 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
         assert not [task for task in left if not task.done()]
 
     asyncio.run(checked())
-    assert not errors
+    assert not errors, errors
