@@ -8,8 +8,9 @@ from typing import Any, Final
 from backends.legacy.connection import Connection
 from backends.legacy.errors import MESSAGE_TOO_LARGE, WOULD_OVERFLOW, error_for
 from backends.legacy.eventqueue import EventStruct
+from backends.legacy.runtime import owners
 from shim.spi.engines import DataChannelInit, EventSink
-from shim.spi.errors import MessageSizeError, OperationError
+from shim.spi.errors import ChannelIdInUseError, MessageSizeError, OperationError
 from shim.spi.events import (
     ChannelAnnounced,
     ChannelBufferedAmountLow,
@@ -28,6 +29,10 @@ BINARY: Final = 1
 USER_INITIATED_ABORT: Final = 12
 """SCTP cause (RFC 9260 section 3.3.10.12) by which libwebrtc closes a connection: not a failure."""
 
+HIGHEST_ID: Final = 1023
+"""Of libwebrtc's SCTP streams."""
+
+CONNECTING: Final = 0
 OPEN: Final = 1
 CLOSING: Final = 2
 CLOSED: Final = 3
@@ -36,6 +41,7 @@ CLOSED: Final = 3
 class LegacyDataChannel:
     """One channel. Counts its own bytes: libwebrtc tells how many it handed on, not how many wait.
 
+    :param channels: where it is kept by owner number until it is closed.
     :param announcement: set if the remote made the channel; posted as soon as it is open.
     """
 
@@ -43,6 +49,7 @@ class LegacyDataChannel:
         self,
         connection: Connection,
         sink: EventSink,
+        channels: Channels,
         handle: int,
         owner: int,
         announcement: DataChannelInit | None = None,
@@ -54,18 +61,21 @@ class LegacyDataChannel:
         self._handle = handle
         self._owner = owner
         self._announcement = announcement
-        self._state = 0
+        self._channels = channels
+        self._abandoned = False
+        self._state = CONNECTING
         self._id: int | None = None
         self._threshold = 0
         self._accepted = 0
         self._handed_on = 0
         self._error: str | None = None
         connection.queue.subscribe(owner, self)
+        channels[owner] = self
 
     @property
     def id(self) -> int | None:
         """Stream id, once known."""
-        if self._id is None and self._state != CLOSED:
+        if self._id is None and not self._abandoned:
             number = self._connection.lib.rtc_channel_id(self._handle)
             self._id = number if number >= 0 else None
         return self._id
@@ -91,7 +101,16 @@ class LegacyDataChannel:
 
     def close(self) -> None:
         """Start the closing procedure."""
-        self._connection.lib.rtc_channel_close(self._handle)
+        if self._state == CONNECTING and self.id is None:
+            self._abandon()
+        else:
+            self._connection.lib.rtc_channel_close(self._handle)
+
+    def _abandon(self) -> None:
+        # libwebrtc aborts the process when it gives an id to a channel that is closing. It is closed when it opens.
+        self._abandoned = True
+        self._sink.post(ChannelClosing(self))
+        self._sink.post(ChannelClosed(self))
 
     def on_event(self, event: EventStruct) -> None:
         """Handle an event of this channel."""
@@ -111,15 +130,21 @@ class LegacyDataChannel:
         if state <= self._state:
             return
         before, self._state = self._state, state
-        if state == OPEN:
+        if state == CLOSED:
+            self._release()
+        if self._abandoned:
+            self._connection.lib.rtc_channel_close(self._handle)
+        elif state == OPEN:
             self._opened()
-        elif before == 0 and self._announcement is not None:
-            self._connection.queue.unsubscribe(self._owner)  # never announced, so there is nothing to take back
-        elif state == CLOSING:
-            self._sink.post(ChannelClosing(self))
+        elif before == CONNECTING and self._announcement is not None:
+            return  # never announced, so there is nothing to take back
         else:
-            self._connection.queue.unsubscribe(self._owner)
-            self._sink.post(ChannelClosed(self, self._error))
+            self._sink.post(ChannelClosing(self) if state == CLOSING else ChannelClosed(self, self._error))
+
+    def _release(self) -> None:
+        self._connection.queue.unsubscribe(self._owner)
+        self._channels.pop(self._owner, None)
+        self._connection.lib.rtc_channel_free(self._handle)
 
     def _opened(self) -> None:
         if self._announcement is None:
@@ -150,8 +175,28 @@ class LegacyDataChannel:
         return error_for(code, "RTCDataChannel.send", self._connection.library.last_error())
 
 
-def create_channel(connection: Connection, sink: EventSink, init: DataChannelInit, owner: int) -> LegacyDataChannel:
-    """Create a channel of ours."""
+Channels = dict[int, LegacyDataChannel]
+
+
+def create_channel(
+    connection: Connection, sink: EventSink, channels: Channels, init: DataChannelInit
+) -> LegacyDataChannel:
+    """Create a channel of ours.
+
+    :raises ChannelIdInUseError: another one has its id.
+    """
+    if init.id is not None and any(channel.id == init.id for channel in channels.values()):
+        raise ChannelIdInUseError(
+            f"createDataChannel: id {init.id} is in use by another channel of this connection (backend legacy). "
+            "Choose another one.",
+            backend="legacy",
+        )
+    owner = next(owners)
+    handle = _native_channel(connection, init, owner)
+    return LegacyDataChannel(connection, sink, channels, handle, owner)
+
+
+def _native_channel(connection: Connection, init: DataChannelInit, owner: int) -> int:
     label = init.label.encode()
     protocol = connection.ffi.from_buffer("char[]", init.protocol.encode() or b"\0")
     options = connection.ffi.new("rtc_channel_options *")
@@ -159,16 +204,23 @@ def create_channel(connection: Connection, sink: EventSink, init: DataChannelIni
     options.max_retransmits = -1 if init.max_retransmits is None else init.max_retransmits
     options.max_packet_life_time = -1 if init.max_packet_life_time is None else init.max_packet_life_time
     options.negotiated = init.negotiated
-    options.id = init.id if init.negotiated and init.id is not None else -1
+    options.id = -1 if init.id is None else init.id
     options.priority = 1
     options.protocol = protocol
     options.protocol_len = len(init.protocol.encode())
     handle = connection.lib.rtc_pc_create_channel(connection.handle, label, len(label), options, owner)
-    connection.check(handle, "RTCPeerConnection.createDataChannel")
-    return LegacyDataChannel(connection, sink, handle, owner)
+    return connection.check(handle, "RTCPeerConnection.createDataChannel")
 
 
-def announced_channel(connection: Connection, sink: EventSink, event: EventStruct) -> LegacyDataChannel:
+def keep_data_section(connection: Connection) -> None:
+    """Have a data section offered although the application has no channel.
+
+    libwebrtc of this age offers one only if there is a channel: this one is never announced, and not used.
+    """
+    _native_channel(connection, DataChannelInit("", negotiated=True, id=HIGHEST_ID), next(owners))
+
+
+def announce_channel(connection: Connection, sink: EventSink, channels: Channels, event: EventStruct) -> None:
     """Take over a channel that the remote made. Its events carry its handle as owner."""
     options: dict[str, Any] = json.loads(connection.library.text(event.data2, event.len2))
     init = DataChannelInit(
@@ -180,7 +232,6 @@ def announced_channel(connection: Connection, sink: EventSink, event: EventStruc
         negotiated=options["negotiated"],
         id=options["id"] if options["id"] is not None and options["id"] >= 0 else None,
     )
-    channel = LegacyDataChannel(connection, sink, event.object, event.object, init)
+    channel = LegacyDataChannel(connection, sink, channels, event.object, event.object, init)
     if options["state"] == "open":
         channel.enter(OPEN)
-    return channel

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from backends.legacy import errors, sdp
-from backends.legacy.channel import LegacyDataChannel, create_channel
+from backends.legacy.channel import LegacyDataChannel, create_channel, keep_data_section
 from backends.legacy.config import ConfigHandle
 from backends.legacy.connection import Connection
 from backends.legacy.eventqueue import EventStruct
 from backends.legacy.observer import ConnectionObserver
-from backends.legacy.runtime import current, owners
+from backends.legacy.runtime import current
 from backends.legacy.session import session_state, transport_infos
 from backends.legacy.stats import w3c_stats
 from backends.legacy.transceiver import LegacyTransceiver, TransceiverTable, add_transceiver
@@ -34,7 +34,7 @@ from shim.spi.engines import (
     TransceiverEngine,
     TransportInfo,
 )
-from shim.spi.errors import ChannelIdInUseError, InvalidStateError, ShimError
+from shim.spi.errors import InvalidStateError, ShimError
 from shim.spi.events import SessionChanged
 
 SDP_TYPES: Final[Mapping[SdpType, int]] = {"offer": 0, "pranswer": 1, "answer": 2, "rollback": 3}
@@ -55,6 +55,8 @@ class LegacyPeerEngine:
         self._sink = sink
         self._transceivers = TransceiverTable(self._connection)
         self._observer = ConnectionObserver(self._connection, sink, self._transceivers)
+        if config.always_negotiate_data_channels:
+            keep_data_section(self._connection)
         self._closing: asyncio.Future[None] | None = None
         self._finalizer = weakref.finalize(self, self._connection.release)
         # At exit the runtime closes everything at once; one by one would take longer and meet freed handles.
@@ -145,16 +147,7 @@ class LegacyPeerEngine:
 
     def create_data_channel(self, init: DataChannelInit) -> LegacyDataChannel:
         """Create a channel; it opens when the transport does."""
-        channels = self._observer.channels
-        if init.negotiated and any(channel.id == init.id for channel in channels.values()):
-            raise ChannelIdInUseError(
-                f"createDataChannel: id {init.id} is in use by another channel of this connection (backend legacy). "
-                "Choose another one.",
-                backend="legacy",
-            )
-        owner = next(owners)
-        channel = channels[owner] = create_channel(self._connection, self._sink, init, owner)
-        return channel
+        return create_channel(self._connection, self._sink, self._observer.channels, init)
 
     async def get_stats(self, transceiver: TransceiverEngine | None = None) -> Mapping[str, Mapping[str, object]]:
         """Return statistics of the whole connection, or of one sender and receiver."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from backends.legacy.channel import CLOSED, LegacyDataChannel, announced_channel
+from backends.legacy.channel import CLOSED, Channels, announce_channel
 from backends.legacy.connection import Connection
 from backends.legacy.eventqueue import EventStruct
 from backends.legacy.sdp import LARGEST_MESSAGE
@@ -75,7 +75,7 @@ class ConnectionObserver:
         self._gathering: IceGatheringState = "new"
         self._ice: IceConnectionState = "new"
         self._remote_closed = False
-        self.channels: dict[int, LegacyDataChannel] = {}
+        self.channels: Channels = {}
         self._handlers: dict[int, Callable[[EventStruct], None]] = {
             ICE_GATHERING_STATE: self._on_gathering,
             ICE_CONNECTION_STATE: self._on_ice,
@@ -183,7 +183,7 @@ class ConnectionObserver:
     # --- what the remote makes -----------------------------------------------------------------------
 
     def _on_channel(self, event: EventStruct) -> None:
-        self.channels[event.object] = announced_channel(self._connection, self._sink, event)
+        announce_channel(self._connection, self._sink, self.channels, event)
 
     def _on_track(self, event: EventStruct) -> None:
         self._transceivers.receiving.add(event.object)

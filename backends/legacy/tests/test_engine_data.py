@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from backends.legacy.tests.engine_world import Pair, runs
-from shim.spi.engines import DataChannelEngine, DataChannelInit
+from backends.legacy.tests.engine_world import Pair, Peer, runs
+from shim.spi.engines import DataChannelEngine, DataChannelInit, EngineConfig
 from shim.spi.errors import ChannelIdInUseError, MessageSizeError, OperationError
 from shim.spi.events import (
     ChannelAnnounced,
@@ -110,6 +110,28 @@ async def test_closing_is_told_once_on_both_sides() -> None:
             assert closed.error is None
             assert len(peer.log.all(ChannelClosing)) == 1
         assert [event.data for event in pair.answerer.log.all(ChannelMessage)] == ["last words"]
+
+
+@runs
+async def test_a_channel_closed_before_it_opens_ends_well() -> None:
+    async with Pair() as pair:
+        abandoned = pair.offerer.engine.create_data_channel(DataChannelInit("abandoned"))
+        ours = pair.offerer.engine.create_data_channel(DataChannelInit("kept"))
+        await pair.offer()
+        abandoned.close()
+        await pair.answer()
+        await pair.offerer.log.until(ChannelOpened, lambda event: event.channel is ours)
+        assert [event.channel for event in pair.offerer.log.all(ChannelClosed)] == [abandoned]
+        assert [event.channel for event in pair.offerer.log.all(ChannelOpened)] == [ours]
+
+
+@runs
+async def test_a_data_section_is_offered_unasked_if_configured_and_ids_can_be_chosen() -> None:
+    async with Pair(Peer(EngineConfig(always_negotiate_data_channels=True))) as pair:
+        assert "m=application" in (await pair.offerer.engine.create_offer()).sdp
+        ours, theirs = await pair.channels(DataChannelInit("chosen", id=100))
+        assert (ours.id, theirs.id) == (100, 100)
+        assert len(pair.answerer.log.all(ChannelAnnounced)) == 1
 
 
 @runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
 
@@ -306,6 +307,18 @@ async def test_a_remote_that_closes_ends_the_connection_here() -> None:
         await pair.answerer.log.until(ConnectionChanged, lambda event: event.state == "closed")
         assert len(pair.answerer.log.all(ChannelClosed)) == 1
         await asyncio.wait_for(sinks["audio"].ended.wait(), 5)
+
+
+@runs
+async def test_a_wrong_fingerprint_fails_the_connection_and_the_process_lives() -> None:
+    async with Pair() as pair:
+        pair.offerer.engine.create_data_channel(DataChannelInit("d"))
+        await pair.offer()
+        await pair.answerer.engine.set_local_description(await pair.answerer.engine.create_answer())
+        sdp = (await pair.answerer.gathered()).sdp
+        forged = re.sub(r"(a=fingerprint:sha-256 )[0-9A-F:]+", r"\1" + ":".join(["00"] * 32), sdp)
+        await pair.offerer.engine.set_remote_description(SessionDescription("answer", forged))
+        await pair.offerer.log.until(ConnectionChanged, lambda event: event.state == "failed")
 
 
 KILLED_PEER = """
