@@ -9,9 +9,11 @@ archive and corrupt the heap.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import fcntl
 import importlib
 import importlib.util
+import io
 import os
 import platform
 import shutil
@@ -178,7 +180,8 @@ def build_module(out: Path, library: Path, force: bool) -> Path:
     # With the C compiler alone: cffi's own way needs setuptools, which new Pythons lack.
     with tempfile.TemporaryDirectory() as tmp:
         source = Path(tmp) / f"{MODULE}.c"
-        ffi.emit_c_code(str(source))
+        with contextlib.redirect_stdout(io.StringIO()):  # it says what it does
+            ffi.emit_c_code(str(source))
         fresh = module.with_suffix(".new")
         include = f"-I{sysconfig.get_path('include')}"
         rpath = "-Wl,-rpath,$ORIGIN"
