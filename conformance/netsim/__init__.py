@@ -1,0 +1,33 @@
+"""A network to test with: a seeded UDP relay between any two engines, with delay, loss and all that goes wrong."""
+
+from __future__ import annotations
+
+from conformance.netsim.model import Burst, Impairment, Link
+from conformance.netsim.network import Network
+from conformance.netsim.packets import (
+    Corruption,
+    DirectionName,
+    DropReason,
+    Packet,
+    PacketKind,
+    Verdict,
+    kind_of,
+)
+from conformance.netsim.relay import Counters, Pipe, Side
+
+__all__ = [
+    "Burst",
+    "Corruption",
+    "Counters",
+    "DirectionName",
+    "DropReason",
+    "Impairment",
+    "Link",
+    "Network",
+    "Packet",
+    "PacketKind",
+    "Pipe",
+    "Side",
+    "Verdict",
+    "kind_of",
+]
