@@ -141,7 +141,7 @@ class AudioLedger:
         first = found.first_at
         return MediaReport(
             sent=count,
-            received=sum(frame < count for frame in found.arrived),
+            received=round(sum(found.arrived[:count])),
             first_ms=None if first is None else (first - self._sent.came_at(0)) * 1000,
             latency_ms=measure.spread([latency * 1000 for latency in found.latencies]),
             quality=found.likeness if first is not None else None,

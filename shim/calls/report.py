@@ -28,9 +28,32 @@ _COLUMNS = (
     "RSS\nMiB",
 )
 LEGEND = (
-    "* makes the offer. Delays in ms. Frames of sound are 20 ms. CPU and RSS are those of the process with both sides; "
-    "`shim call --help` says how each figure is measured."
+    "* makes the offer. Delays in ms, the 20 ms of a frame of sound not counted. CPU and RSS: both sides together. "
+    "How each figure is measured: shim call --figures"
 )
+FIGURES = """\
+Both sides are in one process, and each call has a process of its own. Times are taken on one monotonic clock, on the
+event loop. Both sides send the same file, from the start again if it is over. The data channel is measured first, then
+media flows both ways at once. p50/p95 are the median and the 95th percentile.
+
+setup      from createOffer until the receiving side's connectionState is connected, gathering included
+first      from the first frame handed to the sender to the first sent one that comes out of the receiver
+trip       100 messages of 64 bytes, one after the other, each sent back by the other side
+data       messages of 16 KiB for 4 MB or 1.5 s, from the first send to the last arrival
+delay      from the sender's recv() returning a frame to the receiver's recv() returning the same one.
+           A picture is known by a number in black and white cells along its upper edge, drawn on a copy; with
+           --no-stamp there is none and no delay, and a picture is taken for the most similar one of the last 60.
+           Sound is known by correlation, in windows of 0.4 s: the delay is that of each frame's first sample, as if
+           samples were handed over one by one. So the 20 ms of a frame are not counted, and the codec's own delay is.
+sent       frames handed over while media flowed; sound in frames of 20 ms
+arrived    how many of them were found on the other side within 0.6 s after the end; the others were dropped
+PSNR       luma, median, every third picture, without the strip of cells
+likeness   normalised correlation of the sound once aligned, median of the windows; 1 is the same sound
+CPU        processor seconds per second, of both sides and of reading the file; measuring and recording have threads
+           of their own and are left out
+RSS        memory of the process at the end, some 30 MiB of measuring included; --json has that before the call too
+"""
+"""How each figure is measured."""
 
 
 def table(reports: list[CallReport]) -> Table:

@@ -18,7 +18,7 @@ class CallSpec:
     :param record: path that the recordings are named after; `None` records nothing.
     :param offerer: backend of the side that makes the offer.
     :param answerer: backend of the other side.
-    :param seconds: how long media flows; less if the file ends before.
+    :param seconds: how long media flows; less if a file too short to start again ends before.
     :param audio: send sound, if the file has it; likewise `video`.
     :param data: measure a data channel.
     :param stamp: draw a frame number into each picture that is sent.
@@ -41,7 +41,7 @@ class MediaReport:
     """What became of the sound or the pictures of one direction. Times in milliseconds.
 
     :param sent: frames handed to the sender while the call was measured; sound in frames of 20 ms.
-    :param received: how many of them were found on the other side.
+    :param received: how many of them were found on the other side; parts of frames of sound are summed up.
     :param first_ms: from the first frame handed over to the first sent one that came out.
     :param latency_ms: from handed over to come out.
     :param quality: median PSNR of luma in dB; of sound the median correlation, 0 to 1.

@@ -21,6 +21,7 @@ from shim.calls.data import measure_channel, opened
 from shim.calls.ledger import AudioLedger, VideoLedger
 from shim.calls.recording import Recording
 from shim.calls.results import CallReport, CallSpec, DataReport, DirectionReport
+from shim.calls.sound import SEARCH
 from shim.calls.tracks import Frame, SentAudio, SentVideo, consume
 from shim.calls.usage import rss_mib, usage
 from shim.calls.worker import Worker
@@ -29,6 +30,8 @@ from shim.spi.errors import OperationError, ShimError
 
 CONNECT_TIMEOUT: Final = 20.0
 DATA_TIMEOUT: Final = 20.0
+SHORTEST_LOOP: Final = 2 * SEARCH
+"""Seconds of the shortest file that starts again at its end: sound that repeats sooner could be mistaken."""
 GRACE: Final = 0.6
 """Seconds after the last counted frame in which it may still arrive; longer than a window of sound."""
 
@@ -193,7 +196,7 @@ class Call:
         await offerer.pc.setRemoteDescription(answerer.pc.localDescription)
 
     def _add_tracks(self, side: _Side) -> None:
-        player = MediaPlayer(self._spec.send)
+        player = MediaPlayer(self._spec.send, loop=(self._info.seconds or 0.0) >= SHORTEST_LOOP)
         for source in (player.audio, player.video):
             if source is None:
                 continue

@@ -127,22 +127,22 @@ class SoundReport:
         handed to the sender, counted sample by sample from the time of its frame, to when it came out.
     :param likeness: median of the windows found; 0 if there are none.
     :param first_at: when the first frame that holds sent sound came out.
-    :param arrived: indices of sent frames of which something arrived.
+    :param arrived: how much of each sent frame arrived, 0 to 1.
     """
 
     latencies: list[float]
     likeness: float
     first_at: float | None
-    arrived: frozenset[int]
+    arrived: tuple[float, ...]
 
 
 def compare(sent: Take, received: Take) -> SoundReport:
     """Find out what became of a sent sound."""
     matches = find_matches(sent, received)
     if not matches:
-        return SoundReport([], 0.0, None, frozenset())
+        return SoundReport([], 0.0, None, (0.0,) * sent.frames)
     latencies: list[float] = []
-    arrived: set[int] = set()
+    arrived = [0.0] * sent.frames
     first_at: float | None = None
     for frame in range(received.frames):
         start = received.start_of(frame)
@@ -151,12 +151,18 @@ def compare(sent: Take, received: Take) -> SoundReport:
         if position < -0.01:
             continue
         first_at = received.came_at(frame) if first_at is None else first_at
-        # The middle, because the codec shifts the sound by a part of a frame.
-        arrived.add(sent.frame_at(position + received.length_of(frame) / 2))
+        _cover(arrived, sent, max(0.0, position), position + received.length_of(frame))
         if 0 <= start - match.received < HOP:
             latencies.append(received.came_at(frame) - sent.time_of(max(0.0, position)))
     likeness = float(np.median([match.likeness for match in matches]))
-    return SoundReport(latencies, likeness, first_at, frozenset(arrived))
+    return SoundReport(latencies, likeness, first_at, tuple(min(1.0, part) for part in arrived))
+
+
+def _cover(arrived: list[float], sent: Take, start: float, end: float) -> None:
+    """Add to each sent frame the part of it that lies between two positions."""
+    for frame in range(sent.frame_at(start), min(sent.frame_at(end) + 1, len(arrived))):
+        begin, length = sent.start_of(frame), sent.length_of(frame)
+        arrived[frame] += max(0.0, min(end, begin + length) - max(start, begin)) / length
 
 
 def find_matches(sent: Take, received: Take) -> list[Match]:

@@ -13,14 +13,22 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from shim.calls.clip import ClipFormat
-    from shim.calls.pairs import Backends
     from shim.calls.results import CallReport, CallSpec, VideoCodec
     from shim.calls.session import Progress
 
 SUFFIXES: Final = (".mp4", ".mov", ".mkv", ".webm")
 _PREROLL: Final = 2.0
-"""Seconds that the clip is longer than the call."""
+"""Seconds that the clip is longer than a short call."""
+_LONGEST_CLIP: Final = 20.0
+"""Seconds; in a longer call it starts again."""
+
+
+def _print_figures(wanted: bool) -> None:
+    if wanted:
+        from shim.calls.report import FIGURES
+
+        print(FIGURES)
+        raise typer.Exit
 
 
 def call(
@@ -33,7 +41,7 @@ def call(
     offerer: Annotated[str | None, typer.Option(help="Backend that makes the offer. [default: native]")] = None,
     answerer: Annotated[str | None, typer.Option(help="Backend that answers. [default: native]")] = None,
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Call between all ordered pairs of backends.")] = False,
-    seconds: Annotated[float, typer.Option(help="How long media flows.", min=1.0, max=86400.0)] = 4.0,
+    seconds: Annotated[float, typer.Option(help="How long media flows.", min=1.0, max=600.0)] = 4.0,
     video_codec: Annotated[str, typer.Option(help="VP8 or H264.")] = "VP8",
     audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Send sound.")] = True,
     video: Annotated[bool, typer.Option("--video/--no-video", help="Send pictures.")] = True,
@@ -43,44 +51,31 @@ def call(
     width: Annotated[int, typer.Option(help="Of the clip; even.", min=64, max=7680)] = 640,
     height: Annotated[int, typer.Option(help="Of the clip; even.", min=64, max=4320)] = 480,
     fps: Annotated[int, typer.Option(help="Of the clip.", min=1, max=120)] = 30,
+    figures: Annotated[
+        bool,
+        typer.Option(
+            "--figures", help="Tell how each figure is measured, and exit.", callback=_print_figures, is_eager=True
+        ),
+    ] = False,
 ) -> None:
     """Make a real call between two peers in one process, record what arrives, and measure it.
 
-    Both sides send the same file; media flows both ways at once, after the data channel was measured. Each call has a
-    process of its own. Times are taken on one monotonic clock, on the event loop.
+    How each figure is measured: :data:`shim.calls.report.FIGURES`, which ``--figures`` prints. Exit status: 0 if
+    everything arrived everywhere, 1 if not, 2 if the call cannot be made as asked, 130 after Ctrl-C.
 
-    SETUP: from createOffer until the receiving side's connectionState is connected, gathering included.
-
-    FIRST FRAME: from the first frame handed to the sender to the first sent one that comes out of the receiver.
-
-    ROUND TRIP: 100 messages of 64 bytes, one after the other, sent back by the other side. DATA: messages of 16 KiB for
-    4 MB or 1.5 s, from the first send to the last arrival, before media flows.
-
-    DELAY: from the sender's recv() returning a frame to the receiver's recv() returning the same one. A picture is
-    known by a number in black and white cells along its upper edge, drawn on a copy; with --no-stamp there is no
-    number and no delay. Sound is known by correlation in windows of 0.4 s; the 20 ms of a frame are not counted, the
-    codec's own delay is. p50/p95 are the median and the 95th percentile.
-
-    ARRIVED: frames handed over and found on the other side; the others were dropped, or came too late.
-
-    PSNR: luma, median, every third picture, without the strip. LIKENESS: normalised correlation of the sound, median.
-
-    CPU: processor seconds per second, of both sides and of reading the file; measuring and recording are left out.
-    RSS: memory of the process while media flows, some 30 MiB of measuring included.
-
-    Exit status: 0 if everything arrived everywhere, 1 if not, 2 if the call cannot be made as asked.
+    :raises FlagConfigError: a backend has no such name.
+    :raises BackendUnavailableError: a backend that was asked for cannot serve here.
+    :raises OperationError: the file cannot be read, or a recording not be written.
     """
     from rich.console import Console
 
-    from shim.calls.clip import ClipFormat, probe
+    from shim.calls.clip import ClipFormat, ensure_clip, probe
     from shim.calls.results import CallSpec
 
     _check(record, video_codec, (audio, video, data), (width, height))
     if all_pairs and (offerer or answerer):
         raise typer.BadParameter("--all-pairs calls between all backends: leave --offerer and --answerer out")
-    console = Console(highlight=False, markup=False, soft_wrap=True)
-    clip = ClipFormat(width, height, fps, seconds + _PREROLL)
-    base = CallSpec(
+    spec = CallSpec(
         send=str(send or record.with_name("demo.mp4")),
         record=str(record),
         offerer=offerer or "native",
@@ -92,21 +87,19 @@ def call(
         data=data,
         stamp=stamp,
     )
-    specs, backends = _plan(base, all_pairs)
-    if send is None:
-        _make_clip(Path(base.send), clip, console)
-    else:
+    specs, missing = _plan(spec, all_pairs)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    if send is not None:
         probe(send)
-    try:
-        reports = _run(specs, console)
-    except KeyboardInterrupt:
-        console.print("interrupted; the call has been closed")
-        raise typer.Exit(130) from None
-    _print(reports, backends, console)
+    else:
+        with console.status("making the clip"):
+            ensure_clip(Path(spec.send), ClipFormat(width, height, fps, min(seconds + _PREROLL, _LONGEST_CLIP)))
+    reports = _run(specs, console)
+    _print(reports, missing, console)
     if any(direction.recording for report in reports for direction in report.directions):
-        console.print(f"recordings: {record.parent / f'{record.stem}-*{record.suffix}'}; sent: {base.send}")
+        console.print(f"recordings: {record.parent / f'{record.stem}-*{record.suffix}'}; sent: {spec.send}")
     if json_file is not None:
-        _write_json(json_file, reports, backends)
+        _write_json(json_file, reports, missing)
     if not all(report.ok for report in reports):
         raise typer.Exit(1)
 
@@ -122,35 +115,32 @@ def _check(record: Path, video_codec: str, wanted: tuple[bool, bool, bool], size
         raise typer.BadParameter(f"--width and --height must be even (got {size[0]}x{size[1]})")
 
 
-def _plan(base: CallSpec, wants_all: bool) -> tuple[list[CallSpec], Backends]:
-    from shim.calls.pairs import Backends, all_pairs, check_backend, check_recordings, find_backends
+def _plan(spec: CallSpec, wants_all: bool) -> tuple[list[CallSpec], dict[str, str]]:
+    """Return the calls to make, and which backends cannot take part, with the reason."""
+    from shim.calls.pairs import all_pairs, check_backend, check_recordings, find_backends
 
     if wants_all:
         backends = find_backends()
-        specs = all_pairs(base, backends.able)
+        specs, missing = all_pairs(spec, backends.able), backends.missing
     else:
-        check_backend(base.offerer)
-        check_backend(base.answerer)
-        backends = Backends((base.offerer, base.answerer), {})
-        specs = [base]
+        check_backend(spec.offerer)
+        check_backend(spec.answerer)
+        specs, missing = [spec], {}
     check_recordings(specs)
-    return specs, backends
-
-
-def _make_clip(path: Path, clip: ClipFormat, console: Console) -> None:
-    from shim.calls.clip import ensure_clip
-
-    with console.status("making the clip"):
-        ensure_clip(path, clip)
+    return specs, missing
 
 
 def _run(specs: list[CallSpec], console: Console) -> list[CallReport]:
     from shim.calls.process import run_in_process
 
     reports = []
-    for spec in specs:
-        with _progress(f"{spec.offerer}* -> {spec.answerer}", console) as progress:
-            reports.append(run_in_process(spec, progress))
+    try:
+        for spec in specs:
+            with _progress(f"{spec.offerer}* -> {spec.answerer}", console) as progress:
+                reports.append(run_in_process(spec, progress))
+    except KeyboardInterrupt:
+        console.print("interrupted; the call has been closed")
+        raise typer.Exit(130) from None
     return reports
 
 
@@ -163,7 +153,7 @@ def _progress(name: str, console: Console) -> Iterator[Progress]:
         yield lambda stage, part: bar.update(task, description=f"{name}: {stage}", completed=part)
 
 
-def _print(reports: list[CallReport], backends: Backends, console: Console) -> None:
+def _print(reports: list[CallReport], missing: dict[str, str], console: Console) -> None:
     from rich.console import Console
 
     from shim.calls.report import LEGEND, failures, table
@@ -175,16 +165,16 @@ def _print(reports: list[CallReport], backends: Backends, console: Console) -> N
     console.print(LEGEND)
     for line in failures(reports):
         console.print(line)
-    for name, reason in backends.missing.items():
+    for name, reason in missing.items():
         console.print(f"not called: {name}: {reason}")
 
 
-def _write_json(path: Path, reports: list[CallReport], backends: Backends) -> None:
+def _write_json(path: Path, reports: list[CallReport], missing: dict[str, str]) -> None:
     from shim.calls.report import as_json
     from shim.spi.errors import OperationError
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(as_json(reports, backends.missing), indent=2) + "\n")
+        path.write_text(json.dumps(as_json(reports, missing), indent=2) + "\n")
     except OSError as exc:
         raise OperationError(f"the figures cannot be written to {path}: {exc}") from exc
