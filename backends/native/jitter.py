@@ -27,6 +27,7 @@ class MediaPacket:
     :param starts: true if it begins a frame, false if it cannot, `None` if its format does not tell.
     :param key: true if it belongs to a frame that can be decoded on its own.
     :param filler: true if it takes a sequence number but carries no media (padding, telephone events).
+    :param resent: true if it is known to have been sent again, having been asked for.
     """
 
     sequence: int
@@ -37,6 +38,7 @@ class MediaPacket:
     starts: bool | None = None
     key: bool = False
     filler: bool = False
+    resent: bool = False
     arrived: float = 0.0
 
 

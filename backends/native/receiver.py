@@ -184,6 +184,7 @@ class MediaReceiver(RtpReceiverEnd):
             return
         media = self._read(original)
         if media is not None:
+            media.resent = original is not packet
             self._deliver(self._buffer_for(media).insert(media, now), now)
             await self._give_feedback(now)
             self._arm(now)

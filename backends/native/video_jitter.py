@@ -17,6 +17,9 @@ KEY_FRAME_PATIENCE: Final = 2.0
 PLI_INTERVAL: Final = 0.5
 NACK_LIMIT: Final = 8
 NACK_INTERVAL: Final = 0.05
+REORDERING_MAX: Final = 0.1
+FORGET: Final = 0.999
+"""Per packet: how fast reordering that was seen is forgotten."""
 
 
 @dataclass(slots=True)
@@ -27,11 +30,20 @@ class _Missing:
 
 
 class LossTracker:
-    """Knows which packets are missing and when to ask for them again (RFC 4585 section 6.2.1)."""
+    """Knows which packets are missing and when to ask for them again (RFC 4585 section 6.2.1).
+
+    Asks at once, unless packets have been seen to come late by themselves: then after as long as those took.
+    """
 
     def __init__(self) -> None:
         self._missing: dict[int, _Missing] = {}
-        self.recovery = 0.06
+        self._reordering = 0.0
+        self.recovery = 0.1
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a missing packet gets to come by itself."""
+        return min(1.25 * self._reordering, REORDERING_MAX)
 
     def __len__(self) -> int:
         return len(self._missing)
@@ -39,12 +51,18 @@ class LossTracker:
     def note_gap(self, start: int, stop: int, now: float) -> None:
         """Note that packets `start` up to, not including, `stop` have not come."""
         for number in range(start, stop):
-            self._missing[number] = _Missing(now, now)
+            self._missing[number] = _Missing(now, now + self.patience)
 
-    def note_arrival(self, number: int, now: float) -> None:
+    def note_arrival(self, packet: MediaPacket, number: int, now: float) -> None:
+        """Learn from a packet how long missing ones take."""
+        self._reordering *= FORGET
         missing = self._missing.pop(number, None)
-        if missing is not None:
+        if missing is None:
+            return
+        if packet.resent or missing.nacks:
             self.recovery = max(now - missing.since, 0.95 * self.recovery)
+        if not packet.resent:
+            self._reordering = max(now - missing.since, self._reordering)
 
     def forget_before(self, number: int) -> None:
         """Give up packets before a number."""
@@ -107,7 +125,7 @@ class VideoBuffer:
         if self._window.jumped:
             self._restart(now)
         elif number is not None:
-            self.losses.note_arrival(number, now)
+            self.losses.note_arrival(packet, number, now)
             if self._started and number > highest + 1:
                 self.losses.note_gap(highest + 1, number, now)
         return self.poll(now)
@@ -147,7 +165,7 @@ class VideoBuffer:
         return True
 
     def _wait(self) -> float:
-        return min(max(3 * self.losses.recovery, self._hold.target, WAIT_MIN), WAIT_MAX)
+        return min(max(3 * self.losses.recovery + self.losses.patience, self._hold.target, WAIT_MIN), WAIT_MAX)
 
     def _make_room_before(self, packet: MediaPacket) -> None:
         """Until the first frame starts, its earlier packets may still come."""

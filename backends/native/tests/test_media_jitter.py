@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends.native.jitter import AUDIO_CAPACITY, AUDIO_WAIT_MAX, AudioBuffer, MediaFrame, MediaPacket, PtsClock
-from backends.native.video_jitter import CAPACITY, KEY_FRAME_PATIENCE, WAIT_MAX, VideoBuffer
+from backends.native.video_jitter import CAPACITY, KEY_FRAME_PATIENCE, WAIT_MAX, LossTracker, VideoBuffer
 
 STEP = 0.02
 OPUS = 96
@@ -329,3 +329,15 @@ def test_times_start_at_zero_wrap_and_survive_a_restart() -> None:
     assert clock.map(12345, 48000, 1.04) == pytest.approx(1920, abs=10)
     assert clock.map(12345 + 960, 48000, 1.06) == pytest.approx(2880, abs=10)
     assert clock.map(7, 8000, 1.08) == pytest.approx(640, abs=10)
+
+
+def test_packets_that_tend_to_come_late_are_not_asked_for_too_soon() -> None:
+    losses, asked = LossTracker(), []
+    for number in range(0, 40, 2):
+        now = number * 0.01
+        losses.note_gap(number, number + 1, now)
+        asked += losses.due(now + 0.005)
+        losses.note_arrival(MediaPacket(number, 0, VP8), number, now + 0.01)
+    assert asked == [0]
+    losses.note_gap(50, 51, 1.0)
+    assert losses.due(1.02) == [50]
