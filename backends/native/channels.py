@@ -163,9 +163,14 @@ class Association(OpenSctpTransport):
     """
 
     def __init__(
-        self, transport: RTCDtlsTransport, post: Post, spawn: Callable[[Coroutine[Any, Any, None]], Any]
+        self,
+        transport: RTCDtlsTransport,
+        post: Post,
+        spawn: Callable[[Coroutine[Any, Any, None]], Any],
+        *,
+        mtu: int | None,
     ) -> None:
-        super().__init__(transport)
+        super().__init__(transport, mtu=mtu)
         self._post = post
         self._spawn = spawn
         self._next_id = 0

@@ -13,10 +13,11 @@ from aiortc.rtcicetransport import RTCIceCandidate, candidate_from_aioice, candi
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
 from backends.native import states
+from backends.native.candidates import check_fragment, is_usable, parse_candidate
 from backends.native.certificates import certificate_of
 from backends.native.channels import Association, Channel
 from backends.native.encoders import codecs_for, header_extensions_for
-from backends.native.errors import candidate_errors, operation
+from backends.native.errors import operation
 from backends.native.records import TransceiverRecord
 from backends.native.session import Session, SessionPorts
 from backends.native.tasks import Tasks
@@ -127,7 +128,7 @@ class Connection:
 
     def start(self) -> None:
         """Create what needs a loop."""
-        self.association = Association(self.transports[0].dtls, self.post, self.spawn)
+        self.association = Association(self.transports[0].dtls, self.post, self.spawn, mtu=self.config.mtu)
         self.association.on_state = self._association_changed
         for channel in self._early_channels:
             if channel.readyState != "closed":
@@ -286,8 +287,9 @@ class Connection:
             if leg is None:
                 continue
             for candidate in section.media.ice_candidates:
-                if candidate.component == 1:
-                    self._add_to(self.transports[leg], candidate_to_aioice(candidate))
+                described = candidate_to_aioice(candidate)
+                if is_usable(described):
+                    self._add_to(self.transports[leg], described)
             if section.media.ice_candidates_complete:
                 self._add_to(self.transports[leg], None)
 
@@ -311,13 +313,10 @@ class Connection:
         section = next((s for s in remote.parsed.sections if s.mid == candidate.sdp_mid), None)
         if section is None:
             raise operation(f"addIceCandidate: no media section has mid {candidate.sdp_mid!r}")
-        parsed = _parse_candidate(candidate)
-        ufrag = candidate.username_fragment or _extension(candidate.candidate, "ufrag")
-        ice = section.media.ice
-        if ufrag is not None and ice is not None and ice.usernameFragment != ufrag:
-            raise operation(f"addIceCandidate: username fragment {ufrag!r} is not that of the remote description")
+        parsed = parse_candidate(candidate)
+        check_fragment(candidate, section)
         leg = self.session.leg_id(section.mid)
-        if leg is not None and (parsed is None or (parsed.component == 1 and parsed.transport.lower() == "udp")):
+        if leg is not None and (parsed is None or is_usable(parsed)):
             self._add_to(self.transports[leg], parsed)
         remote.added.append((section.index, candidate.candidate if parsed else "end-of-candidates"))
 
@@ -392,19 +391,3 @@ class Connection:
     async def _stop_association(self, association: Association) -> None:
         await association.stop()
         association.lose(None)
-
-
-def _parse_candidate(candidate: IceCandidate) -> Candidate | None:
-    if not candidate.candidate:
-        return None
-    with candidate_errors(candidate.candidate):
-        parsed = Candidate.from_sdp(candidate.candidate.removeprefix("candidate:"))
-        if not 0 <= parsed.port <= 65535 or parsed.type not in {"host", "srflx", "prflx", "relay"}:
-            raise ValueError(f"port {parsed.port} or type {parsed.type!r} is not known")
-        return parsed
-
-
-def _extension(candidate: str, name: str) -> str | None:
-    words = candidate.split()
-    pairs = dict(zip(words[8::2], words[9::2], strict=False))
-    return pairs.get(name)

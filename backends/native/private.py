@@ -19,13 +19,23 @@ from aioice.turn import TurnTransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
-from aiortc.rtcsctptransport import USERDATA_MAX_LENGTH, RTCSctpTransport
+from aiortc.rtcsctptransport import (
+    SCTP_DATA_FIRST_FRAG,
+    SCTP_DATA_LAST_FRAG,
+    SCTP_DATA_UNORDERED,
+    USERDATA_MAX_LENGTH,
+    DataChunk,
+    RTCSctpTransport,
+    tsn_plus_one,
+)
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
+from aiortc.utils import uint16_add
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from backends.native.sctp_guard import is_endless
 from shim.spi.engines import SctpState
 
 logger = logging.getLogger(__name__)
@@ -81,6 +91,8 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_data_channel_queue",
         "_data_channels",
         "_inbound_streams_count",
+        "_local_tsn",
+        "_outbound_stream_seq",
         "_outbound_queue",
         "_outbound_streams_count",
         "_remote_max_message_size",
@@ -288,10 +300,18 @@ class OpenSctpTransport(RTCSctpTransport):
     """An SCTP association that leaves data channels to its subclass."""
 
     RECEIVE_LIMIT: ClassVar[int] = 16 * 1024 * 1024
+    PACKET_OVERHEAD: ClassVar[int] = 120
+    """IPv6, UDP, DTLS, and the SCTP and chunk headers."""
 
     on_state: Callable[[SctpState], None] | None = None
     _fast_window: ClassVar[int] = 128 * 1024
     _fastest = 1.0
+
+    def __init__(self, transport: RTCDtlsTransport, *, mtu: int | None) -> None:
+        super().__init__(transport)
+        room = USERDATA_MAX_LENGTH if mtu is None else (mtu - self.PACKET_OVERHEAD) // 4 * 4
+        # Not above aiortc's own size: a remote on aiortc reads records of up to 1500 bytes.
+        self._fragment = min(room, USERDATA_MAX_LENGTH)
 
     async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
         """Take one message, or one of the channel protocol (RFC 8832)."""
@@ -337,6 +357,34 @@ class OpenSctpTransport(RTCSctpTransport):
         """Give one message to the association."""
         await self._send(stream_id, protocol, data, expiry=expiry, max_retransmits=retransmits, ordered=ordered)
 
+    async def _send(
+        self,
+        stream_id: int,
+        pp_id: int,
+        user_data: bytes,
+        expiry: float | None = None,
+        max_retransmits: int | None = None,
+        ordered: bool = True,
+    ) -> None:
+        if self._fragment == USERDATA_MAX_LENGTH:
+            await super()._send(stream_id, pp_id, user_data, expiry, max_retransmits, ordered)
+            return
+        sequence = self._outbound_stream_seq.get(stream_id, 0) if ordered else 0
+        for start in range(0, len(user_data), self._fragment):
+            chunk = DataChunk(flags=0 if ordered else SCTP_DATA_UNORDERED)
+            chunk.flags |= SCTP_DATA_FIRST_FRAG if start == 0 else 0
+            chunk.flags |= SCTP_DATA_LAST_FRAG if start + self._fragment >= len(user_data) else 0
+            chunk.tsn, chunk.stream_id, chunk.stream_seq, chunk.protocol = self._local_tsn, stream_id, sequence, pp_id
+            chunk.user_data = user_data[start : start + self._fragment]
+            chunk._book_size, chunk._expiry, chunk._max_retransmits = len(chunk.user_data), expiry, max_retransmits
+            chunk._abandoned = chunk._acked = chunk._in_flight = chunk._retransmit = False
+            chunk._misses, chunk._sent_count, chunk._sent_time = 0, 0, None
+            self._local_tsn = tsn_plus_one(self._local_tsn)
+            self._outbound_queue.append(chunk)
+        if ordered:
+            self._outbound_stream_seq[stream_id] = uint16_add(sequence, 1)
+        await self._transmit()
+
     async def continue_resets(self) -> None:
         """Send stream resets that waited for messages."""
         await self._transmit_reconfig()
@@ -378,6 +426,8 @@ class OpenSctpTransport(RTCSctpTransport):
             logger.debug("the transport closed while a stream reset was queued")
 
     async def _handle_data(self, data: bytes) -> None:
+        if is_endless(data):
+            return
         try:
             await super()._handle_data(data)
         except ConnectionError:

@@ -13,11 +13,11 @@ from typing import cast
 
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
-from aiortc.sdp import MediaDescription
 
 from backends.native import descriptions as build
 from backends.native import negotiation as rules
 from backends.native.bundling import assign_legs, drop_unused
+from backends.native.describing import AnswerMaker, OfferMaker
 from backends.native.errors import modification
 from backends.native.legs import Credentials, DtlsRole, Leg, new_credentials
 from backends.native.parsing import Parsed, Section, parse
@@ -55,11 +55,11 @@ class Session:
     """The signaling state machine, and what offers and answers are made of."""
 
     def __init__(self, ports: SessionPorts, *, data_first: bool) -> None:
-        self._ports = ports
-        self._data_first = data_first
-        self._seen_mids: set[str] = set()
-        self._offered: dict[str, TransceiverRecord] = {}
-        self._fresh: dict[int, Credentials] = {}
+        self.ports = ports
+        self.data_first = data_first
+        self.seen_mids: set[str] = set()
+        self.offered: dict[str, TransceiverRecord] = {}
+        self.fresh: dict[int, Credentials] = {}
         self._stable: Snapshot | None = None
         self.restart_wanted = False
         self.values = SessionValues("stable", (), {0: Leg(0, new_credentials())}, {})
@@ -96,113 +96,21 @@ class Session:
             return None
         if described.local is None:
             return SessionDescription(described.type, build.with_trickled(described.parsed, described.added))
-        text = build.with_candidates(described.local, self.leg_id, self._ports.candidates)
+        text = build.with_candidates(described.local, self.leg_id, self.ports.candidates)
         return SessionDescription(described.type, text)
 
-    # --- offers ---
+    # --- making descriptions ---
 
     def create_offer(self, *, restart: bool) -> str:
         """Make an offer. Changes nothing but which credentials and mids the next offers use."""
-        if self._data_first:
-            self.want_data()
-        restart = restart or self.restart_wanted
-        values = self.values
-        sections: list[tuple[Slot, TransceiverRecord | None]] = [
-            (slot, self.record_of(slot.mid)) for slot in values.slots
-        ]
-        mids = self._seen_mids | {slot.mid for slot in values.slots}
-        self._offered = {}
-        sections += self._new_sections(mids)
-        description = build.new_description("offer")
-        bundled = []
-        numbers = rules.PayloadTypes(c for r in values.records for c in r.negotiated.codecs)
-        for slot, record in sections:
-            media = self._offer_section(slot, record, numbers)
-            description.media.append(media)
-            if media.port:
-                leg = values.legs[values.leg_of.get(slot.mid, 0)]
-                build.add_transport(media, self._offered_leg(leg, restart), self._ports.fingerprints, "auto")
-                bundled += [slot.mid] if leg.id == 0 else []
-        build.bundle(description, bundled)
-        return build.with_candidates(description, lambda mid: values.leg_of.get(mid, 0), self._ports.candidates)
-
-    def _new_sections(self, mids: set[str]) -> list[tuple[Slot, TransceiverRecord | None]]:
-        data = self.values.data
-        added: list[tuple[Slot, TransceiverRecord | None]] = []
-        wants_data = data is not None and data.mid is None
-        if wants_data and self._data_first:
-            added.append((Slot("application", _allocate(mids), "", ()), None))
-        for record in self.values.records:
-            if record.negotiated.mid is None and record.usable:
-                mid = _allocate(mids)
-                self._offered[mid] = record
-                added.append((Slot(record.kind, mid, "", ()), record))
-        if wants_data and not self._data_first:
-            added.append((Slot("application", _allocate(mids), "", ()), None))
-        return added
-
-    def _offer_section(
-        self, slot: Slot, record: TransceiverRecord | None, numbers: rules.PayloadTypes
-    ) -> MediaDescription:
-        data = self.values.data
-        if slot.rejected or (record is not None and not record.usable):
-            return build.rejected_section(slot.kind, slot.protocol, slot.formats, slot.mid)
-        if record is not None:
-            codecs = rules.preferred(self._ports.codecs(record.kind), record.preferences)
-            known = [e for r in self.values.records for e in r.negotiated.extensions]
-            extensions = rules.offered_extensions(self._ports.extensions(record.kind), known)
-            numbered = numbers.renumber(codecs)
-            return build.media_section(record, slot.mid, record.direction, numbered, extensions, self._ports.cname)
-        if slot.kind == "application" and data is not None:
-            return build.data_section(data, slot.mid)
-        return build.rejected_section(slot.kind, slot.protocol, slot.formats, slot.mid)
-
-    def _offered_leg(self, leg: Leg, restart: bool) -> Leg:
-        if not restart or leg.remote is None:
-            return leg
-        return replace(leg, local=self._fresh.setdefault(leg.id, new_credentials()))
-
-    # --- answers ---
+        return OfferMaker(self).make(restart=restart or self.restart_wanted)
 
     def create_answer(self) -> str:
-        """Make an answer to the pending offer."""
-        offer = self.values.pending_remote
-        if offer is None:
-            state = self.values.signaling
-            raise InvalidStateError(f'Cannot create answer in signaling state "{state}"', backend="native")
-        description = build.new_description("answer")
-        accepted = []
-        for section in offer.parsed.sections:
-            media = self._answer_section(section)
-            description.media.append(media)
-            leg = self.leg_id(section.mid)
-            if media.port and leg is not None:
-                role = self._answer_role(self.values.legs[leg], section)
-                build.add_transport(media, self.values.legs[leg], self._ports.fingerprints, role)
-                accepted.append(section.mid)
-        build.bundle(description, [mid for mid in offer.parsed.bundle if mid in accepted])
-        if not description.group[0].items:
-            description.group.clear()
-        return build.with_candidates(description, self.leg_id, self._ports.candidates)
+        """Make an answer to the pending offer.
 
-    def _answer_section(self, section: Section) -> MediaDescription:
-        record, data = self.record_of(section.mid), self.values.data
-        if self.leg_id(section.mid) is not None:
-            if record is not None and record.usable and record.negotiated.offered is not None:
-                agreed = record.negotiated
-                direction = rules.both(record.direction, record.negotiated.offered)
-                codecs = rules.preferred(agreed.codecs, record.preferences)
-                return build.media_section(record, section.mid, direction, codecs, agreed.extensions, self._ports.cname)
-            if section.is_data and data is not None and data.mid == section.mid:
-                return build.data_section(data, section.mid)
-        return build.rejected_section(section.kind, section.protocol, section.formats, section.mid)
-
-    @staticmethod
-    def _answer_role(leg: Leg, section: Section) -> DtlsRole:
-        offered = section.media.dtls.role if section.media.dtls else "auto"
-        if offered in {"client", "server"}:
-            return "server" if offered == "client" else "client"
-        return "client" if leg.role == "auto" else leg.role
+        :raises InvalidStateError: there is none.
+        """
+        return AnswerMaker(self).make()
 
     # --- applying ---
 
@@ -218,11 +126,11 @@ class Session:
 
     def _snapshot(self) -> Snapshot:
         negotiated = {record: record.negotiated for record in self.values.records}
-        return Snapshot(replace(self.values), negotiated, dict(self._fresh))
+        return Snapshot(replace(self.values), negotiated, dict(self.fresh))
 
     def _restore(self, snapshot: Snapshot) -> None:
         self.values = replace(snapshot.values)
-        self._fresh = dict(snapshot.fresh)
+        self.fresh = dict(snapshot.fresh)
         for record, negotiated in snapshot.negotiated.items():
             record.negotiated = negotiated
 
@@ -247,7 +155,7 @@ class Session:
                 (False, False): self._apply_remote_answer,
             }[kind == "offer", local]
             apply(parsed)
-            self._seen_mids |= {section.mid for section in parsed.sections}
+            self.seen_mids |= {section.mid for section in parsed.sections}
             self._file(kind, parsed, local)
             self.values.signaling = state
 
@@ -271,9 +179,9 @@ class Session:
     def _finish(self) -> None:
         self._stable = None
         self.restart_wanted = self.restart_wanted and any(
-            leg.local not in self._fresh.values() for leg in self.values.legs.values() if leg.remote
+            leg.local not in self.fresh.values() for leg in self.values.legs.values() if leg.remote
         )
-        self._fresh = {}
+        self.fresh = {}
         for record in self.values.records:
             mid = record.negotiated.mid
             if mid is not None and self.leg_id(mid) is None:
@@ -304,14 +212,14 @@ class Session:
                 raise modification("the offer describes data channels, but none has been created")
             self.values.data = replace(self.values.data, mid=section.mid, index=section.index)
             return
-        record = self.record_of(section.mid) or self._offered.get(section.mid)
+        record = self.record_of(section.mid) or self.offered.get(section.mid)
         if record is None or record.kind != section.kind:
             raise modification(f"media section {section.mid!r} of the offer belongs to no transceiver")
         record.negotiated = replace(record.negotiated, mid=section.mid, index=section.index)
 
     def _known_credentials(self, leg: Leg, section: Section) -> Credentials:
         credentials = build.credentials_of(section)
-        if credentials not in {leg.local, self._fresh.get(leg.id)}:
+        if credentials not in {leg.local, self.fresh.get(leg.id)}:
             raise modification(f"media section {section.mid!r}: the ICE credentials are not those of createOffer")
         return credentials
 
@@ -369,7 +277,7 @@ class Session:
         )
 
     def _accept_media(self, section: Section, kind: Kind) -> bool:
-        codecs = rules.common_codecs(self._ports.codecs(kind), section.media.rtp.codecs)
+        codecs = rules.common_codecs(self.ports.codecs(kind), section.media.rtp.codecs)
         if not rules.carries_media(codecs):
             return False
         record = self.record_of(section.mid) or self._unassociated(kind) or self._created(kind)
@@ -383,7 +291,7 @@ class Session:
         return next(free, None)
 
     def _created(self, kind: Kind) -> TransceiverRecord:
-        record = self._ports.create(kind)
+        record = self.ports.create(kind)
         self.add(record)
         return record
 
@@ -394,8 +302,8 @@ class Session:
         if not rules.receives(direction):
             track, streams = None, ()
         elif not track:
-            track = record.negotiated.receive_track_id or f"{self._ports.cname}-{section.mid}"
-        extensions = rules.common_extensions(self._ports.extensions(record.kind), section.media.rtp.headerExtensions)
+            track = record.negotiated.receive_track_id or f"{self.ports.cname}-{section.mid}"
+        extensions = rules.common_extensions(self.ports.extensions(record.kind), section.media.rtp.headerExtensions)
         return replace(
             record.negotiated,
             codecs=tuple(rules.preferred(codecs, record.preferences)),
@@ -442,7 +350,7 @@ class Session:
         if section.is_data and self.values.data is not None:
             self.values.data = self._remote_data(self.values.data, section)
             return
-        codecs = rules.common_codecs(self._ports.codecs(record.kind), section.media.rtp.codecs) if record else []
+        codecs = rules.common_codecs(self.ports.codecs(record.kind), section.media.rtp.codecs) if record else []
         if record is None or not rules.carries_media(codecs):
             kind = section.kind
             raise modification(f"Failed to set remote {kind} description send parameters: no common codec")
@@ -485,12 +393,6 @@ class Session:
                 self.add(record)
         if data is not None:
             self.want_data()
-
-
-def _allocate(mids: set[str]) -> str:
-    mid = next(str(number) for number in range(len(mids) + 1) if str(number) not in mids)
-    mids.add(mid)
-    return mid
 
 
 def _slot(section: Section, rejected: bool) -> Slot:

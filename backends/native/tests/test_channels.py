@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from backends.native.sctp_guard import is_endless
 from backends.native.tests.peers import Peer, close, connected_pair, negotiate, run
-from shim.spi.engines import DataChannelInit
+from shim.spi.engines import DataChannelInit, EngineConfig
 from shim.spi.errors import ChannelIdInUseError
 from shim.spi.events import (
     ChannelAnnounced,
@@ -150,6 +151,36 @@ def test_buffered_amount_falls_to_the_threshold() -> None:
         await close(a, b)
 
     run(scenario)
+
+
+def test_fragments_fit_a_small_mtu() -> None:
+    async def scenario() -> None:
+        a, b = await connected_pair(EngineConfig(mtu=576), EngineConfig(mtu=576))
+        channel = a.sink.of(ChannelOpened)[0].channel
+        before = a.engine._connection.transports[0].dtls.counters()
+        channel.send(bytes(100_000))
+        channel.send("short")
+        await b.sink.wait(lambda: len(b.sink.of(ChannelMessage)) == 2)
+        assert [len(event.data) for event in b.sink.of(ChannelMessage)] == [100_000, 5]
+        after = a.engine._connection.transports[0].dtls.counters()
+        packets, octets = after[0] - before[0], after[1] - before[1]
+        assert 100_000 < octets < packets * 528
+        await close(a, b)
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        b"\x82\x00\x00\x08\x00\x0d\x00\x00",
+        b"\x06\x00\x00\x00",
+        b"\x03\x00\x00\x18" + bytes(8) + b"\x00\x02\x00\x00" + b"\x00\x01\xff\xff" * 2,
+    ],
+)
+def test_a_packet_that_aiortc_would_not_finish_is_recognised(chunk: bytes) -> None:
+    assert is_endless(bytes(12) + chunk)
+    assert not is_endless(bytes(12) + b"\x00\x00\x00\x11" + bytes(13))
 
 
 def test_limits_come_from_the_remote() -> None:
