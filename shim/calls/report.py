@@ -51,7 +51,8 @@ PSNR       luma, median, every third picture, without the strip of cells
 likeness   normalised correlation of the sound once aligned, median of the windows; 1 is the same sound
 CPU        processor seconds per second, of both sides and of reading the file; measuring and recording have threads
            of their own and are left out
-RSS        memory of the process at the end, some 30 MiB of measuring included; --json has that before the call too
+RSS        memory of the process at the end, some 30 MiB of measuring at 640x480 included; --json tells also what it
+           was before the call
 """
 """How each figure is measured."""
 
