@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from conformance.targets import Pair, Peers
     from shim import RTCConfiguration, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
-PATIENCE: Final = 15.0
+PATIENCE: Final = 10.0
 """Seconds after which a test stops waiting: a bound for what hangs, not a measure."""
 
 STATE_EVENTS: Final = {

@@ -9,10 +9,14 @@ from __future__ import annotations
 import platform
 import random
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+
+if TYPE_CHECKING:
+    from conformance.netsim import NetworkMaker
 
 SUITE: Final = Path(__file__).parent / "suite"
 MARKERS: Final = (
@@ -65,6 +69,17 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed and is_of_suite(item):
         report.sections.append(("repeat it with", repeat_command(item)))
     return report
+
+
+@pytest.fixture
+def netsim(request: pytest.FixtureRequest) -> Iterator[NetworkMaker]:
+    """Make simulated networks between peers; they are closed when the test ends. See docs/netsim.md."""
+    from conformance.netsim import NetworkMaker
+    from conformance.running import seeded
+
+    maker = NetworkMaker(seeded(request.config, request.node.nodeid).getrandbits(64))
+    yield maker
+    maker.close()
 
 
 def backend_names(config: pytest.Config) -> list[str]:

@@ -20,7 +20,7 @@ from conformance.plugin import backend_names, is_of_suite
 from conformance.requirements import missing_capability
 from conformance.targets import Pair, Peers, Target, foreign_pairs_of, pairs_of
 
-LIMIT: Final = 60.0
+LIMIT: Final = 30.0
 """Seconds that one coroutine test may take: a bound for what hangs."""
 _REGISTERS: Final = pytest.StashKey[dict[str, Register]]()
 _PROBLEMS: Final = pytest.StashKey[dict[str, list[str]]]()
@@ -146,7 +146,7 @@ async def _supervised(test: Callable[[], Coroutine[Any, Any, None]], fixtures: d
     finally:
         for value in fixtures.values():
             if isinstance(value, Peers):
-                await asyncio.wait_for(value.close(), LIMIT / 4)
+                await asyncio.wait_for(value.close(), LIMIT / 3)
     await _check_tasks()
     if expected is None and errors:
         raise errors[0].get("exception") or AssertionError(str(errors[0]))

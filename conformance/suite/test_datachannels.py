@@ -43,7 +43,6 @@ OPTIONS: dict[str, tuple[Capability | None, dict[str, Any]]] = {
     "short life": (Capability.DATA_MAX_LIFETIME, {"maxPacketLifeTime": 500, "ordered": False}),
     "long life": (Capability.DATA_MAX_LIFETIME, {"maxPacketLifeTime": 65535}),
     "protocol": (None, {"protocol": "json"}),
-    "id": (None, {"id": 1000}),
 }
 
 
@@ -324,6 +323,12 @@ async def test_negotiated_channels_meet_by_id(peers: Peers, pair: Pair) -> None:
     assert (near.channel.id, far.channel.id, announced.waiting) == (7, 7, 0)
 
 
+@spec("aiortc")
+async def test_chosen_id_is_kept_without_negotiation(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair, id=1000)
+    assert (connected.near.channel.id, connected.far.channel.id) == (1000, 1000)
+
+
 @spec("webrtc-pc 6.1")
 @requires(Capability.DATA_NEGOTIATED)
 async def test_id_in_use_is_refused(peers: Peers, target: Target) -> None:
@@ -438,15 +443,19 @@ async def test_close_before_open_leaves_the_connection_alone(peers: Peers, pair:
 
 
 @spec("webrtc-pc 6.2")
+@requires(Capability.DATA_NEGOTIATED)
 async def test_closed_channel_frees_its_id(peers: Peers, pair: Pair) -> None:
-    connected = await link(peers, pair, id=100)
-    connected.near.channel.close()
-    await closed(connected.near.channel)
-    await closed(connected.far.channel)
-    arriving = ChannelArrivals(connected.answerer)
-    again = connected.offerer.createDataChannel("again", id=100)
-    await opened(again)
-    assert (await arriving.next()).channel.id == 100
+    offerer, answerer = peers.open_pair(pair)
+    ends = [pc.createDataChannel("first", negotiated=True, id=100) for pc in (offerer, answerer)]
+    await connect(offerer, answerer)
+    await asyncio.gather(*map(opened, ends))
+    ends[0].close()
+    await asyncio.gather(*map(closed, ends))
+    again = [pc.createDataChannel("again", negotiated=True, id=100) for pc in (offerer, answerer)]
+    await asyncio.gather(*map(opened, again))
+    inbox = Arrivals(again[1], "message")
+    again[0].send("hello")
+    assert await inbox.next() == "hello"
 
 
 @spec("webrtc-pc 6.2")

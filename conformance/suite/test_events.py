@@ -15,7 +15,6 @@ from conformance.asserts import (
     Trace,
     closed,
     connect,
-    first_event,
     local_of,
     negotiate,
     opened,
@@ -160,9 +159,10 @@ async def test_messages_come_after_open(peers: Peers, pair: Pair) -> None:
     offerer, answerer = peers.open_pair(pair)
     near = offerer.createDataChannel("chat")
     trace.watch_channel("near", near)
+    inbox = Arrivals(near, "message")
     answerer.on("datachannel", lambda channel: channel.send("hello"))
     await connect(offerer, answerer)
-    await first_event(near, "message")
+    await inbox.next()
     assert [entry.event for entry in trace.of("near")] == ["open", "message"]
 
 
@@ -175,7 +175,9 @@ async def test_closing_changes_every_state_and_tells_it(peers: Peers, pair: Pair
     trace.watch_connection("offerer", offerer)
     await offerer.close()
     told = {entry.event: entry.detail for entry in trace.of("offerer")}
-    assert told == dict.fromkeys(("signalingstatechange", "iceconnectionstatechange", "connectionstatechange"), "closed")
+    assert told == dict.fromkeys(
+        ("signalingstatechange", "iceconnectionstatechange", "connectionstatechange"), "closed"
+    )
 
 
 @spec("aiortc")
@@ -190,14 +192,15 @@ async def test_remote_close_ends_the_connection(peers: Peers, pair: Pair) -> Non
 @spec("aiortc")
 async def test_handler_that_raises_stops_nothing(peers: Peers, pair: Pair, loop_errors: LoopErrors) -> None:
     offerer, answerer = peers.open_pair(pair)
-    offerer.createDataChannel("chat")
+    channel = offerer.createDataChannel("chat")
 
     def fail(*_: object) -> None:
         raise RuntimeError("the application has a bug")
 
     for event in STATE_EVENTS.values():
         offerer.on(event, fail)  # type: ignore[call-overload]
-    await connect(offerer, answerer)
+    await negotiate(offerer, answerer)
+    await opened(channel)
     assert all(isinstance(context["exception"], RuntimeError) for context in loop_errors)
 
 

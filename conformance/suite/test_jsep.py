@@ -129,9 +129,7 @@ async def test_answer_makes_descriptions_current(peers: Peers, pair: Pair) -> No
 
 
 @spec("webrtc-pc 4.4.1.5")
-async def test_second_negotiation_keeps_the_current_descriptions_until_it_is_answered(
-    peers: Peers, pair: Pair
-) -> None:
+async def test_second_negotiation_keeps_the_current_descriptions_until_it_is_answered(peers: Peers, pair: Pair) -> None:
     offerer, answerer = peers.open_pair(pair)
     offerer.createDataChannel("chat")
     await negotiate(offerer, answerer)

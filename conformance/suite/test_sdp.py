@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from conformance.requirements import requires, spec
 from conformance.scenes import described, trickling
 from conformance.strategies import EXAMPLES, mutilations
 from conformance.targets import Pair, Peers, Target
-from shim import Capability, OperationError, RTCConfiguration, RTCPeerConnection, ShimError
+from shim import Capability, NotSupportedError, OperationError, RTCConfiguration, RTCPeerConnection
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -119,7 +120,7 @@ async def test_offer_states_the_direction(peers: Peers, target: Target, kind: st
 
 
 @spec("RFC 3264 6.1", "RFC 9429 5.3.1")
-@pytest.mark.parametrize(("offered", "wanted"), ANSWER_DIRECTIONS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("offered", "wanted"), ANSWER_DIRECTIONS, ids=str)
 async def test_answer_intersects_directions(peers: Peers, target: Target, offered: str, wanted: str) -> None:
     offerer, answerer = trickling(peers, target), trickling(peers, target)
     offerer.addTransceiver("audio", offered)  # type: ignore[arg-type]
@@ -314,8 +315,6 @@ async def _offer_of(target: Target) -> str:
 
 async def _set_and_forget(target: Target, sdp: str) -> None:
     async with RTCPeerConnection(RTCConfiguration(trickle=True), backend=target.name) as pc:
-        try:
+        with suppress(ValueError, NotSupportedError):
             await pc.setRemoteDescription(described("offer", sdp))
             await pc.createAnswer()
-        except ShimError as exc:
-            assert isinstance(exc, ValueError) or exc.code != "backend-contract", repr(exc)

@@ -1,0 +1,67 @@
+"""DTLS: who is refused, who starts, and what is known of the remote."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from conformance.asserts import link, local_of, opened, reach
+from conformance.requirements import spec
+from conformance.scenes import described
+from conformance.targets import Pair, Peers
+
+
+@spec("RFC 8842 5.1", "RFC 8827 6.5")
+async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    channel = offerer.createDataChannel("chat")
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(local_of(offerer))
+    await answerer.setLocalDescription()
+    sdp = re.sub(r"(a=fingerprint:sha-\d+ )[0-9A-Fa-f:]+", _all_zero, local_of(answerer).sdp)
+    await offerer.setRemoteDescription(described("answer", sdp))
+    await reach(offerer, "connectionState", "failed")
+    assert channel.readyState != "open"
+
+
+def _all_zero(match: re.Match[str]) -> str:
+    length = {"sha-256": 32, "sha-384": 48, "sha-512": 64}[match[1].removeprefix("a=fingerprint:").strip()]
+    return match[1] + ":".join(["00"] * length)
+
+
+@spec("RFC 8842 5.3")
+@pytest.mark.parametrize("role", ["active", "passive"])
+async def test_answerer_may_take_either_role(peers: Peers, pair: Pair, role: str) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    channel = offerer.createDataChannel("chat")
+    await offerer.setLocalDescription()
+    wanted = {"active": "passive", "passive": "active"}[role]
+    # An offer with one role leaves the answerer the other.
+    sdp = local_of(offerer).sdp.replace("a=setup:actpass", f"a=setup:{wanted}")
+    await answerer.setRemoteDescription(described("offer", sdp))
+    await answerer.setLocalDescription()
+    assert f"a=setup:{role}" in local_of(answerer).sdp
+    await offerer.setRemoteDescription(local_of(answerer))
+    await opened(channel)
+
+
+@spec("webrtc-pc 5.5", "RFC 8122 5")
+async def test_remote_certificate_has_the_announced_fingerprint(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    sctp, remote = connected.offerer.sctp, connected.offerer.remoteDescription
+    assert sctp is not None
+    assert remote is not None
+    digest = hashlib.sha256(sctp.transport.getRemoteCertificates()[0]).hexdigest().upper()
+    assert ":".join(re.findall("..", digest)) in remote.sdp.upper()
+
+
+@spec("webrtc-pc 5.5")
+async def test_transport_states_follow_the_connection(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    sctp = connected.offerer.sctp
+    assert sctp is not None
+    assert (sctp.state, sctp.transport.state) == ("connected", "connected")
+    await connected.offerer.close()
+    assert (sctp.state, sctp.transport.state) == ("closed", "closed")

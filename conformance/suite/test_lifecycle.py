@@ -1,0 +1,282 @@
+"""Lives and deaths of connections: closing at every point, loops, garbage, the end of the interpreter."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conformance.asserts import Trace, connect, link, local_of, negotiate, reach
+from conformance.media import media_track
+from conformance.requirements import spec
+from conformance.scenes import described
+from conformance.targets import Pair, Peers, Target
+from shim import InvalidStateError, RTCIceCandidate, RTCPeerConnection
+
+POINTS = ("new", "offered", "offer received", "answered", "answer received", "connected")
+
+
+async def _advance(offerer: RTCPeerConnection, answerer: RTCPeerConnection, point: str) -> None:
+    """Go through the handshake up to a point."""
+    steps: list[Callable[[], Any]] = [
+        offerer.setLocalDescription,
+        lambda: answerer.setRemoteDescription(local_of(offerer)),
+        answerer.setLocalDescription,
+        lambda: offerer.setRemoteDescription(local_of(answerer)),
+        lambda: reach(offerer, "connectionState", "connected"),
+    ]
+    for step in steps[: POINTS.index(point)]:
+        await step()
+
+
+# --- close -------------------------------------------------------------------------------------------
+
+
+@spec("webrtc-pc 4.4.1.6")
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("closer", ["offerer", "answerer"])
+async def test_close_at_any_point_of_the_handshake(peers: Peers, pair: Pair, point: str, closer: str) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    offerer.createDataChannel("chat")
+    offerer.addTrack(media_track(pair.offerer, "audio"))
+    await _advance(offerer, answerer, point)
+    pc = offerer if closer == "offerer" else answerer
+    await asyncio.wait_for(pc.close(), 5)
+    states = (pc.signalingState, pc.iceConnectionState, pc.connectionState)
+    assert states == ("closed", "closed", "closed")
+
+
+@spec("webrtc-pc 4.4.1.6")
+@pytest.mark.parametrize("ticks", [0, 1, 3, 10, 30, 100])
+async def test_close_at_any_moment_of_the_connecting(peers: Peers, pair: Pair, ticks: int) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    offerer.createDataChannel("chat")
+    await negotiate(offerer, answerer)
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    await asyncio.wait_for(asyncio.gather(offerer.close(), answerer.close()), 5)
+
+
+@spec("webrtc-pc 4.4.1.6")
+async def test_close_twice_is_harmless(peers: Peers, target: Target) -> None:
+    pc = peers.open(target)
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription()
+    await asyncio.gather(pc.close(), pc.close())
+    await pc.close()
+    assert pc.connectionState == "closed"
+
+
+@spec("webrtc-pc 4.4.1.6")
+@pytest.mark.parametrize("event", ["connectionstatechange", "iceconnectionstatechange", "datachannel", "message"])
+async def test_close_inside_a_handler(peers: Peers, pair: Pair, event: str) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    near = offerer.createDataChannel("chat")
+    near.on("open", lambda: near.send("hello"))
+    closing: list[asyncio.Task[None]] = []
+
+    def close(*_: object) -> None:
+        if not closing and (event != "connectionstatechange" or answerer.connectionState == "connected"):
+            closing.append(asyncio.ensure_future(answerer.close()))
+
+    if event == "message":
+        answerer.on("datachannel", lambda channel: channel.on("message", close))
+    else:
+        answerer.on(event, close)  # type: ignore[call-overload]
+    await negotiate(offerer, answerer)
+    await reach(answerer, "connectionState", "closed")
+    await asyncio.wait_for(closing[0], 5)
+
+
+@spec("webrtc-pc 4.4.1.6")
+async def test_close_ends_what_is_waiting(peers: Peers, target: Target) -> None:
+    pc = peers.open(target)
+    pc.createDataChannel("chat")
+    waiting = asyncio.ensure_future(pc.setLocalDescription())
+    await asyncio.sleep(0)
+    await pc.close()
+    done, _ = await asyncio.wait({waiting}, timeout=5)
+    assert done
+    assert waiting.exception() is None or isinstance(waiting.exception(), InvalidStateError)
+
+
+async def test_cancelled_operation_leaves_a_connection_that_closes(peers: Peers, target: Target) -> None:
+    pc = peers.open(target)
+    pc.createDataChannel("chat")
+    cancelled = asyncio.ensure_future(pc.setLocalDescription())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait({cancelled})
+    await asyncio.wait_for(pc.close(), 5)
+    assert pc.connectionState == "closed"
+
+
+@spec("webrtc-pc 4.4.1.6")
+async def test_nothing_is_emitted_after_close(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    await connected.answerer.close()
+    trace = Trace()
+    trace.watch_connection("closed", connected.answerer)
+    trace.watch_channel("closed", connected.far.channel)
+    await connected.offerer.close()
+    assert trace.entries == []
+
+
+async def test_leaving_the_context_closes(target: Target) -> None:
+    async with target.connection() as pc:
+        pc.createDataChannel("chat")
+    assert pc.connectionState == "closed"
+
+
+# --- use after close ---------------------------------------------------------------------------------
+
+_CANDIDATE = RTCIceCandidate(1, "1", "127.0.0.1", 9, 1, "udp", "host", sdpMid="0", sdpMLineIndex=0)
+USES: dict[str, Callable[[RTCPeerConnection], Any]] = {
+    "createOffer": lambda pc: pc.createOffer(),
+    "createAnswer": lambda pc: pc.createAnswer(),
+    "setLocalDescription": lambda pc: pc.setLocalDescription(),
+    "setRemoteDescription": lambda pc: pc.setRemoteDescription(described("offer", "")),
+    "addIceCandidate": lambda pc: pc.addIceCandidate(_CANDIDATE),
+    "createDataChannel": lambda pc: pc.createDataChannel("late"),
+    "addTransceiver": lambda pc: pc.addTransceiver("audio"),
+    "restartIce": lambda pc: pc.restartIce(),
+}
+
+
+@spec("webrtc-pc 4.4.2")
+@pytest.mark.parametrize("method", USES)
+async def test_method_of_a_closed_connection_is_refused(peers: Peers, target: Target, method: str) -> None:
+    pc = peers.open(target)
+    await pc.close()
+    with pytest.raises(InvalidStateError):
+        await _use(pc, method)
+
+
+async def _use(pc: RTCPeerConnection, method: str) -> None:
+    result = USES[method](pc)
+    if asyncio.iscoroutine(result):
+        await result
+
+
+async def test_closed_connection_can_be_looked_at(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    description = local_of(connected.offerer).sdp
+    await connected.offerer.close()
+    assert local_of(connected.offerer).sdp.split("\r\n")[1] == description.split("\r\n")[1]
+    assert connected.offerer.getTransceivers() == []
+    assert connected.near.channel.bufferedAmount >= 0
+
+
+# --- loops -------------------------------------------------------------------------------------------
+
+
+async def _short_call(pair: Pair) -> str:
+    peers = Peers()
+    try:
+        connected = await link(peers, pair)
+        connected.near.channel.send("hello")
+        return str(await connected.far.inbox.next())
+    finally:
+        await peers.close()
+
+
+def test_several_loops_one_after_another(pair: Pair) -> None:
+    assert [asyncio.run(_short_call(pair)) for _ in range(3)] == ["hello"] * 3
+
+
+def test_loops_in_several_threads_at_once(pair: Pair) -> None:
+    results: list[str] = []
+    threads = [threading.Thread(target=lambda: results.append(asyncio.run(_short_call(pair)))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert results == ["hello"] * 3
+
+
+async def test_connections_one_after_another_leave_nothing(pair: Pair) -> None:
+    for _ in range(10):
+        assert await _short_call(pair) == "hello"
+
+
+async def test_connections_at_once_leave_nothing(pair: Pair) -> None:
+    assert await asyncio.gather(*(_short_call(pair) for _ in range(10))) == ["hello"] * 10
+
+
+def test_loop_may_end_before_the_connection(target: Target) -> None:
+    async def abandon() -> None:
+        pc = target.connection()
+        pc.createDataChannel("chat")
+        await pc.createOffer()
+
+    asyncio.run(abandon())
+
+
+async def test_second_pair_works_after_the_first(peers: Peers, pair: Pair) -> None:
+    for _ in range(2):
+        offerer, answerer = peers.open_pair(pair)
+        offerer.createDataChannel("chat")
+        await connect(offerer, answerer)
+        await offerer.close()
+        await answerer.close()
+
+
+# --- garbage -----------------------------------------------------------------------------------------
+
+
+async def test_new_connection_without_close_leaves_nothing(target: Target) -> None:
+    target.connection().createDataChannel("chat")
+
+
+async def test_connected_pair_without_close_leaves_nothing(target: Target) -> None:
+    async def connect_and_forget() -> None:
+        await link(Peers(), Pair(target, target))
+
+    await connect_and_forget()
+    gc.collect()
+
+
+# --- the end of the interpreter ----------------------------------------------------------------------
+
+PROGRAM = """
+import asyncio, sys
+from conformance.asserts import link, connect
+from conformance.media import media_track
+from conformance.targets import Pair, Peers, Target
+peers, targets = Peers(), [Target(name) for name in sys.argv[1].split()]
+pair = Pair(*targets)
+
+async def main():
+    match sys.argv[2]:
+        case "created":
+            peers.open_pair(pair)
+        case "offered":
+            pc, _ = peers.open_pair(pair)
+            pc.createDataChannel("chat")
+            await pc.setLocalDescription()
+        case "connected":
+            await link(peers, pair)
+        case "sending":
+            offerer, answerer = peers.open_pair(pair)
+            offerer.addTrack(media_track(pair.offerer, "audio"))
+            offerer.addTrack(media_track(pair.offerer, "video"))
+            await connect(offerer, answerer)
+    print("reached the end")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stage", ["created", "offered", "connected", "sending"])
+def test_interpreter_exits_with_open_connections(target: Target, stage: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", PROGRAM, f"{target} {target}", stage]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert ended.stdout == "reached the end\n", ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    assert "Fatal" not in ended.stderr
