@@ -453,6 +453,20 @@ def test_an_unbuffered_consumer_gets_the_newest_frame() -> None:
     run(main())
 
 
+def test_to_an_unbuffered_consumer_the_end_is_newer_than_any_frame() -> None:
+    async def main() -> None:
+        relay, source = MediaRelay(), PushTrack("audio")
+        consumer = relay.subscribe(source, buffered=False)
+        source.push(sound(0))
+        await consumer.recv()
+        source.push(sound(1))
+        source.end()
+        with pytest.raises(MediaStreamError):
+            await consumer.recv()
+
+    run(main())
+
+
 def test_a_consumer_that_stops_leaves_source_and_others_alone() -> None:
     async def main() -> None:
         relay, source = MediaRelay(), PushTrack("audio")

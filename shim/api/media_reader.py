@@ -148,15 +148,13 @@ class PlayerReader:
         self._container.close()
 
     def _play_once(self) -> bool:
-        """Read to the end; tell whether there was anything."""
+        """Read to the end; tell whether there was anything. Sound that fills no frame is left out, as in aiortc."""
         played = False
         for media in self._read():
             played = True
             self._deliver(media)
             if self._quit.is_set():
                 return True
-        for frame in self._resampler.flush():
-            self._put_audio(frame)
         return played
 
     def _rewind(self) -> None:

@@ -69,6 +69,7 @@ class RelayStreamTrack(QueuedTrack):
         super().__init__(source.kind, "drop_oldest" if buffered else "latest", None)
         self._relay: MediaRelay | None = relay
         self._source = source
+        self._buffered = buffered
 
     async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
         """Return the next frame; the first call starts the relaying."""
@@ -82,6 +83,12 @@ class RelayStreamTrack(QueuedTrack):
         relay, self._relay = self._relay, None
         if relay is not None:
             relay._stop(self)
+
+    def end(self) -> None:
+        """Say that no frame will follow. To an unbuffered consumer that is newer than any frame."""
+        if not self._buffered:
+            self._queue.discard()
+        super().end()
 
     def feed(self, frame: AudioFrame | VideoFrame | Packet[Any]) -> None:
         """Take a frame of the source."""
