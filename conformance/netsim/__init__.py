@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from conformance.netsim.fixture import NetworkMaker
 from conformance.netsim.model import Burst, Impairment, Link
 from conformance.netsim.network import Network
 from conformance.netsim.packets import (
@@ -24,6 +25,7 @@ __all__ = [
     "Impairment",
     "Link",
     "Network",
+    "NetworkMaker",
     "Packet",
     "PacketKind",
     "Pipe",

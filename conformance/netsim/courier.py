@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,15 +30,14 @@ class Courier:
         self._source = source
         self._target = target
         self._rewriter = rewriter
-        self._found: asyncio.Queue[RTCIceCandidate | None] = asyncio.Queue()
-        self._described = asyncio.Event()
-        self._told = ""
+        self._found: deque[RTCIceCandidate | None] = deque()
+        self._told: str | None = None
+        self._delivery: asyncio.Task[None] | None = None
         source.on("icecandidate", self._take)
-        self._delivery = asyncio.get_running_loop().create_task(self._deliver())
 
     async def describe(self, description: RTCSessionDescription) -> None:
         """Set a description on the source and, through the network, on the target."""
-        self._described.clear()
+        self._told = None
         await self._source.setLocalDescription(description)
         local = self._source.localDescription
         if local is None:
@@ -45,29 +45,34 @@ class Courier:
         relayed = self._rewriter.description(local)
         await self._target.setRemoteDescription(relayed)
         self._told = relayed.sdp
-        self._described.set()
+        self._proceed()
 
-    def stop(self) -> asyncio.Task[None]:
-        """Tell nothing more; return the task that ends now."""
+    def stop(self) -> None:
+        """Tell nothing more."""
         if self._take in self._source.listeners("icecandidate"):
             self._source.remove_listener("icecandidate", self._take)
-        self._delivery.cancel()
-        return self._delivery
+        self._found.clear()
 
     def _take(self, candidate: RTCIceCandidate | None) -> None:
-        self._found.put_nowait(candidate)
+        self._found.append(candidate)
+        self._proceed()
+
+    def _proceed(self) -> None:
+        if self._found and self._told is not None and self._delivery is None:
+            self._delivery = asyncio.get_running_loop().create_task(self._deliver())
 
     async def _deliver(self) -> None:
-        while True:
-            candidate = await self._found.get()
-            await self._described.wait()
-            if self._target.connectionState == "closed":
-                return
-            relayed = candidate and self._rewriter.candidate(candidate)
-            if self._is_news(candidate, relayed):
-                await self._target.addIceCandidate(relayed)
+        try:
+            while self._found and self._told is not None and self._target.connectionState != "closed":
+                candidate = self._found.popleft()
+                relayed = candidate and self._rewriter.candidate(candidate)
+                if self._is_news(candidate, relayed, self._told):
+                    await self._target.addIceCandidate(relayed)
+        finally:
+            self._delivery = None
 
-    def _is_news(self, candidate: RTCIceCandidate | None, relayed: RTCIceCandidate | None) -> bool:
+    @staticmethod
+    def _is_news(candidate: RTCIceCandidate | None, relayed: RTCIceCandidate | None, told: str) -> bool:
         if relayed is not None:
-            return f" {relayed.ip} {relayed.port} typ " not in self._told
-        return candidate is None and "a=end-of-candidates" not in self._told
+            return f" {relayed.ip} {relayed.port} typ " not in told
+        return candidate is None and "a=end-of-candidates" not in told

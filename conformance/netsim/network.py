@@ -40,6 +40,7 @@ class Network:
         self._host = host
         self._parts: tuple[Pipe, Pipe, Relay] | None = None
         self._couriers: dict[RTCPeerConnection, Courier] = {}
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         self._open()
@@ -48,12 +49,11 @@ class Network:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        couriers = list(self._couriers.values())
         self.close()
-        await asyncio.gather(*(courier.stop() for courier in couriers), return_exceptions=True)
 
     def close(self) -> None:
         """Close every socket; no packet passes from now on. May be called more than once."""
+        self._closed = True
         for courier in self._couriers.values():
             courier.stop()
         self._couriers.clear()
@@ -139,6 +139,8 @@ class Network:
     # --- inside ---
 
     def _open(self) -> tuple[Pipe, Pipe, Relay]:
+        if self._closed:
+            raise RuntimeError("Network: it is closed. Make another one.")
         if self._parts is None:
             loop = asyncio.get_running_loop()
             a_to_b = Pipe(self._links[0], self.seed, "a_to_b", loop)
