@@ -505,7 +505,7 @@ typedef struct rtc_channel_options {
   int max_retransmits;      /* -1 = unset; not together with max_packet_life_time */
   int max_packet_life_time; /* ms, -1 = unset */
   int negotiated;           /* 1: both sides make it with the same id */
-  int id;                   /* 0 to 1023 when negotiated, else -1 */
+  int id;                   /* 0 to 1023: this stream id, needed when negotiated; -1: libwebrtc chooses */
   int priority;             /* rtc_priority */
   const char* protocol;     /* NULL = "" */
   size_t protocol_len;
