@@ -175,6 +175,7 @@ class Association(OpenSctpTransport):
         self._spawn = spawn
         self._next_id = 0
         self._scheduled = False
+        self.is_lost = False
         self.open_channels: set[Channel] = set()
         self.opened = self.closed = 0
 
@@ -196,6 +197,9 @@ class Association(OpenSctpTransport):
         self.open_channels.add(channel)
         init = channel.init
         self.opened += 1
+        if self.is_lost:
+            asyncio.get_running_loop().call_soon(channel.finish, "the association has ended")
+            return
         if init.id is not None:
             self.channels[init.id] = channel
         if not init.negotiated:
@@ -233,6 +237,7 @@ class Association(OpenSctpTransport):
 
     def lose(self, error: str | None) -> None:
         """Close every channel at once: the association is gone."""
+        self.is_lost = self.is_lost or self.started
         for channel in list(self.open_channels):
             channel.finish(error)
 

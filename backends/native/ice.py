@@ -289,7 +289,10 @@ class IceTransport:
         connection = self.newest
         if connection.ended or connection.closing:
             return
-        await connection.add_remote_candidate(candidate)
+        try:
+            await connection.add_remote_candidate(candidate)
+        except OSError as exc:  # the name of an mDNS candidate cannot be looked up without a network
+            logger.info("the remote candidate %s is left out: %s", candidate, exc)
         connection.hurry()
 
     def start(self, remote: Credentials, *, lite: bool) -> None:

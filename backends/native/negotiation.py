@@ -53,16 +53,14 @@ def common_codecs(
 ) -> list[RTCRtpCodecParameters]:
     """Intersect, in the remote's order and with its payload types (RFC 9429 section 5.3.1)."""
     found: dict[int, RTCRtpCodecParameters] = {}
-    has_rtx = any(is_rtx(codec) for codec in local)
     for theirs in remote:
-        if is_rtx(theirs):
-            if has_rtx and _base_of(theirs) in found and theirs.payloadType is not None:
-                found[theirs.payloadType] = copy.deepcopy(theirs)
-            continue
-        ours = next((codec for codec in local if not is_rtx(codec) and compatible(codec, theirs)), None)
+        ours = next((c for c in local if not is_rtx(c) and not is_rtx(theirs) and compatible(c, theirs)), None)
         if ours is not None and theirs.payloadType is not None:
             found[theirs.payloadType] = _adapt(ours, theirs)
-    return list(found.values())
+    if any(is_rtx(codec) for codec in local):
+        extra = (c for c in remote if is_rtx(c) and _base_of(c) in found and c.payloadType is not None)
+        found |= {codec.payloadType: copy.deepcopy(codec) for codec in extra if codec.payloadType is not None}
+    return [found[codec.payloadType] for codec in remote if codec.payloadType in found]
 
 
 def carries_media(codecs: Iterable[RTCRtpCodecParameters]) -> bool:

@@ -125,7 +125,11 @@ def _section(
     index: int, kind: str, port: int, protocol: str, formats: list[str], media: MediaDescription, lines: list[str]
 ) -> Section:
     media.port, media.profile = port, protocol
-    if kind not in {"audio", "video"}:
+    if kind in {"audio", "video"}:
+        # The m-line ranks the formats (RFC 3264 section 5.1), the order of the rtpmap lines means nothing.
+        described = {codec.payloadType: codec for codec in media.rtp.codecs}
+        media.rtp.codecs = [described[number] for number in media.fmt if number in described]
+    else:
         media.fmt = formats
     section = Section(kind, index, port, protocol, formats, media, media.rtp.muxId)
     for line in lines:

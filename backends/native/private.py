@@ -96,11 +96,15 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_outbound_queue",
         "_outbound_streams_count",
         "_remote_max_message_size",
+        "_remote_port",
         "_srtt",
     ),
     RTCCertificate: ("_key", "_cert"),
 }
 """Attributes that are read or set."""
+
+
+CLOSE_SECONDS: Final = 0.5
 
 
 class DatagramProtocol(StunProtocol):
@@ -188,7 +192,8 @@ class OpenConnection(Connection):
         self.usable.set()
         if self._close_task is None:
             self._close_task = asyncio.ensure_future(super().close())
-        await asyncio.shield(self._close_task)
+        # A TURN server that is gone would hold us for a minute; its allocation expires by itself.
+        await asyncio.wait([self._close_task], timeout=CLOSE_SECONDS)
 
     def hurry(self) -> None:
         """Start a check now instead of at the next tick of the pace."""
@@ -320,6 +325,11 @@ class OpenSctpTransport(RTCSctpTransport):
     async def flush(self) -> None:
         """Hand queued messages to the association while it takes them."""
         raise NotImplementedError
+
+    @property
+    def started(self) -> bool:
+        """Whether `start()` was called."""
+        return self._remote_port is not None
 
     @property
     def established(self) -> bool:
