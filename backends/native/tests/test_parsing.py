@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 
 import pytest
@@ -138,9 +139,10 @@ def test_a_browser_is_understood(ending: str) -> None:
     sections = parse(CHROME.replace("\n", ending)).sections
     assert [section.kind for section in sections] == ["audio", "video", "application", "image"]
     assert [section.media_kind or section.is_data for section in sections] == ["audio", "video", True, False]
-    opus = sections[0].media.rtp.codecs[2]
+    opus = sections[0].media.rtp.codecs[0]
     assert (opus.mimeType, opus.parameters) == ("audio/opus", {"minptime": 10, "useinbandfec": 1})
-    assert [codec.mimeType for codec in sections[0].media.rtp.codecs[:2]] == ["audio/PCMU", "audio/PCMA"]
+    static = [codec.mimeType for codec in sections[0].media.rtp.codecs if codec.payloadType in {0, 8, 9}]
+    assert static == ["audio/G722", "audio/PCMU", "audio/PCMA"]
     assert len(sections[0].media.ice_candidates) == 2
     assert sections[0].streams == [("stream-1", "track-audio")]
 
@@ -200,10 +202,8 @@ def test_a_name_that_cannot_be_resolved_does_no_harm() -> None:
 
 @pytest.mark.parametrize("length", [0, 1, 10, 100, 500, 1000, 2000])
 def test_a_truncated_description_is_refused_or_understood(length: int) -> None:
-    try:
-        parse(CHROME[:length])
-    except SdpSyntaxError as error:
-        assert str(error)
+    with contextlib.suppress(SdpSyntaxError):
+        assert parse(CHROME[:length]).text
 
 
 def test_random_lines_do_not_confuse_the_parser() -> None:
