@@ -36,6 +36,7 @@ CONNECTING: Final = 0
 OPEN: Final = 1
 CLOSING: Final = 2
 CLOSED: Final = 3
+STATES: Final = ("connecting", "open", "closing", "closed")
 
 
 class LegacyDataChannel:
@@ -100,11 +101,12 @@ class LegacyDataChannel:
         self._accepted += size
 
     def close(self) -> None:
-        """Start the closing procedure."""
+        """Start the closing procedure. What was sent before still arrives."""
         if self._state == CONNECTING and self.id is None:
             self._abandon()
-        else:
+        elif self._state < CLOSING:
             self._connection.lib.rtc_channel_close(self._handle)
+            self.enter(CLOSING)
 
     def _abandon(self) -> None:
         # libwebrtc aborts the process when it gives an id to a channel that is closing. It is closed when it opens.
@@ -134,23 +136,25 @@ class LegacyDataChannel:
             self._release()
         if self._abandoned:
             self._connection.lib.rtc_channel_close(self._handle)
+            return
+        if before == CONNECTING:
+            self._begin(state)
+        if state == CLOSING:
+            self._sink.post(ChannelClosing(self))
+        elif state == CLOSED:
+            self._sink.post(ChannelClosed(self, self._error))
+
+    def _begin(self, state: int) -> None:
+        """Say that the channel is there. One that the remote closes at once is announced all the same."""
+        if self._announcement is not None:
+            self._sink.post(ChannelAnnounced(self, self._announcement))
         elif state == OPEN:
-            self._opened()
-        elif before == CONNECTING and self._announcement is not None:
-            return  # never announced, so there is nothing to take back
-        else:
-            self._sink.post(ChannelClosing(self) if state == CLOSING else ChannelClosed(self, self._error))
+            self._sink.post(ChannelOpened(self))
 
     def _release(self) -> None:
         self._connection.queue.unsubscribe(self._owner)
         self._channels.pop(self._owner, None)
         self._connection.lib.rtc_channel_free(self._handle)
-
-    def _opened(self) -> None:
-        if self._announcement is None:
-            self._sink.post(ChannelOpened(self))
-        else:
-            self._sink.post(ChannelAnnounced(self, self._announcement))
 
     def _drained(self, handed_on: int) -> None:
         before = self.buffered_amount
@@ -185,7 +189,7 @@ def create_channel(
 
     :raises ChannelIdInUseError: another one has its id.
     """
-    if init.id is not None and any(channel.id == init.id for channel in channels.values()):
+    if init.negotiated and any(channel.id == init.id for channel in channels.values()):
         raise ChannelIdInUseError(
             f"createDataChannel: id {init.id} is in use by another channel of this connection (backend legacy). "
             "Choose another one.",
@@ -204,7 +208,7 @@ def _native_channel(connection: Connection, init: DataChannelInit, owner: int) -
     options.max_retransmits = -1 if init.max_retransmits is None else init.max_retransmits
     options.max_packet_life_time = -1 if init.max_packet_life_time is None else init.max_packet_life_time
     options.negotiated = init.negotiated
-    options.id = -1 if init.id is None else init.id
+    options.id = init.id if init.negotiated and init.id is not None else -1
     options.priority = 1
     options.protocol = protocol
     options.protocol_len = len(init.protocol.encode())
@@ -233,5 +237,4 @@ def announce_channel(connection: Connection, sink: EventSink, channels: Channels
         id=options["id"] if options["id"] is not None and options["id"] >= 0 else None,
     )
     channel = LegacyDataChannel(connection, sink, channels, event.object, event.object, init)
-    if options["state"] == "open":
-        channel.enter(OPEN)
+    channel.enter(STATES.index(options["state"]))

@@ -195,18 +195,22 @@ class LegacyPeerEngine:
             return errors.description_error(code, what, detail, offending, description.sdp)
 
         await self._connection.request(
-            what, lambda request: call(self._handle, kind, text, request), self._applied, refuse
+            what,
+            lambda request: call(self._handle, kind, text, request),
+            lambda event: self._applied(event, description.type),
+            refuse,
         )
 
-    def _applied(self, event: EventStruct) -> None:
+    def _applied(self, event: EventStruct, kind: SdpType) -> None:
         state = self._state(self._event_json(event))
-        self._sink.post(SessionChanged(self._with_stopped(state)))
+        dropped = self._transceivers.take(state.transceivers)
+        # A rollback takes transceivers back, anything else stops them: the application is told once.
+        if kind != "rollback":
+            state = replace(state, transceivers=state.transceivers + dropped)
+        self._sink.post(SessionChanged(state))
 
     def _state(self, snapshot: Mapping[str, Any]) -> SessionState:
         return session_state(snapshot, self._transceivers.lookup, self._transceivers.receiving)
-
-    def _with_stopped(self, state: SessionState) -> SessionState:
-        return replace(state, transceivers=self._transceivers.take(state.transceivers))
 
     async def _add_candidate(self, candidate: IceCandidate) -> None:
         lib, ffi = self._connection.lib, self._connection.ffi

@@ -70,7 +70,7 @@ class LegacyTransceiver:
     def stop(self) -> None:
         """Stop sending and receiving for good; the next negotiation rejects the section."""
         self._check(self._lib.rtc_transceiver_stop(self._handle), "stop")
-        self._end()
+        self.end()
 
     def set_codec_preferences(self, codecs: Sequence[Codec]) -> None:
         """Restrict and order what is negotiated next."""
@@ -148,11 +148,12 @@ class LegacyTransceiver:
     def update(self, state: TransceiverState, connected: bool) -> None:
         """Take over what was negotiated: send when that is wanted and possible, end when it is over."""
         if state.stopped:
-            self._end()
+            self.end()
         else:
             self._sender.set_open(connected and state.current_direction in SENDING and not self._stopped)
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Stop what is sent, and end what is received."""
         if self._stopped:
             return
         self._stopped = True
@@ -268,17 +269,17 @@ class TransceiverTable:
         self._update()
 
     def take(self, states: tuple[TransceiverState, ...]) -> tuple[TransceiverState, ...]:
-        """Take over what was negotiated; returns the states, with those that libwebrtc has dropped as stopped."""
+        """Take over what was negotiated; returns those that libwebrtc has dropped, as stopped."""
         kept = {state.engine for state in states}
         gone = [t for t in self._known.values() if t not in kept]
         for transceiver in gone:
+            transceiver.end()
             del self._known[transceiver.handle]
             self.receiving.discard(transceiver.handle)
-        states += tuple(_stopped(state) for state in self._states if state.engine in gone)
+        dropped = tuple(_stopped(state) for state in self._states if state.engine in gone)
         self._states = states
         self._update()
-        self._states = tuple(state for state in states if state.engine in kept)
-        return states
+        return dropped
 
     def _update(self) -> None:
         for state in self._states:

@@ -316,7 +316,7 @@ async def test_a_wrong_fingerprint_fails_the_connection_and_the_process_lives() 
         await pair.offer()
         await pair.answerer.engine.set_local_description(await pair.answerer.engine.create_answer())
         sdp = (await pair.answerer.gathered()).sdp
-        forged = re.sub(r"(a=fingerprint:sha-256 )[0-9A-F:]+", r"\1" + ":".join(["00"] * 32), sdp)
+        forged = re.sub(r"(a=fingerprint:sha-256 )[0-9A-F:]+", r"\g<1>" + ":".join(["00"] * 32), sdp)
         await pair.offerer.engine.set_remote_description(SessionDescription("answer", forged))
         await pair.offerer.log.until(ConnectionChanged, lambda event: event.state == "failed")
 
