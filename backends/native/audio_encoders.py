@@ -128,6 +128,10 @@ class AudioEncoder:
         """Expect frames of another source."""
         self._timeline.restart()
 
+    def reset(self) -> None:
+        """Start over, after an error."""
+        self._layout = ""
+
     def encode(self, frame: AudioFrame, now: float) -> list[EncodedFrame]:
         """Take a frame; return the packets that are full.
 

@@ -10,7 +10,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtension
 
 from backends.native.audio_encoders import FORMATS, AudioEncoder
 from backends.native.video_encoders import H264Encoder, VideoEncoder, Vp8Encoder
-from shim.spi.engines import EngineConfig
+from shim.spi.engines import EngineConfig, OpusParameters
 from shim.spi.errors import NotSupportedError
 
 TELEPHONE_EVENT: Final = "audio/telephone-event"
@@ -18,10 +18,14 @@ _TONES: Final = ((48000, 110), (8000, 126))
 _VIDEO: Final[dict[str, type[VideoEncoder]]] = {"video/vp8": Vp8Encoder, "video/h264": H264Encoder}
 
 
-def codecs_for(kind: str) -> list[RTCRtpCodecParameters]:
-    """Return the codecs that can be sent and received, in order of preference, as new objects."""
+def codecs_for(kind: str, opus: OpusParameters | None = None) -> list[RTCRtpCodecParameters]:
+    """Return the codecs that can be sent and received, in order of preference, as new objects.
+
+    :param opus: how Opus is sent, which is then asked of the remote too (RFC 7587 section 6.1).
+    """
     codecs = copy.deepcopy(CODECS[kind])
     if kind == "audio":
+        codecs[0].parameters |= _opus_wishes(opus or OpusParameters())
         codecs += [
             RTCRtpCodecParameters(
                 mimeType=TELEPHONE_EVENT, clockRate=rate, channels=1, payloadType=number, parameters={"0-16": None}
@@ -29,6 +33,17 @@ def codecs_for(kind: str) -> list[RTCRtpCodecParameters]:
             for rate, number in _TONES
         ]
     return codecs
+
+
+def _opus_wishes(opus: OpusParameters) -> dict[str, int | str | None]:
+    wishes = {
+        "maxaveragebitrate": opus.bitrate,
+        "stereo": None if opus.stereo is None else int(opus.stereo),
+        "sprop-stereo": None if opus.stereo is None else int(opus.stereo),
+        "useinbandfec": None if opus.fec is None else int(opus.fec),
+        "usedtx": None if opus.dtx is None else int(opus.dtx),
+    }
+    return {name: value for name, value in wishes.items() if value is not None}
 
 
 def header_extensions_for(kind: str) -> list[RTCRtpHeaderExtensionParameters]:

@@ -169,8 +169,8 @@ class MediaSender(RtpSenderEnd):
             self.unregister()
         self._parameters = parameters
         self.register(parameters)
+        self._force_key = self._force_key or not self._sending
         self._use(codec, parameters)
-        self._force_key = True
         self._sending = True
         if self._task is None:
             self._task = asyncio.create_task(self._run())
@@ -216,14 +216,18 @@ class MediaSender(RtpSenderEnd):
         with_level = any(extension.uri == AUDIO_LEVEL_URI for extension in parameters.headerExtensions)
         known = self._codec
         if known is None or (known.mimeType, with_level) != (codec.mimeType, self._with_level):
-            self._encoder, self._with_level = None, with_level
+            self._encoder, self._with_level, self._force_key = None, with_level, True
         self._codec = codec
 
     async def _run(self) -> None:
-        while not self._stopped:
-            data = await self._feed.next()
-            if data is not None and self._sending and self._encoding.active and not self._player.playing:
-                await self._send_data(data)
+        try:
+            while not self._stopped:
+                data = await self._feed.next()
+                if data is not None and self._sending and self._encoding.active and not self._player.playing:
+                    await self._send_data(data)
+        except Exception:
+            logger.warning("sending %s failed for good; the connection lives on", self.kind, exc_info=True)
+            self._feed.end()
 
     async def _send_data(self, data: MediaData) -> None:
         try:
@@ -236,7 +240,7 @@ class MediaSender(RtpSenderEnd):
                     "a frame of %s track %s cannot be encoded and is dropped", self.kind, self.source_id, exc_info=True
                 )
             self._warned = True
-            if isinstance(self._encoder, VideoEncoder):
+            if self._encoder is not None:
                 self._encoder.reset()
             return
         for frame in frames:

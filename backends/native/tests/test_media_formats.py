@@ -176,6 +176,13 @@ def test_a_codec_without_encoder_is_refused_with_the_choices() -> None:
         get_encoder(codec, EngineConfig())
 
 
+def test_opus_parameters_are_asked_of_the_remote() -> None:
+    assert codecs_for("audio")[0].parameters == {}
+    wishes = codecs_for("audio", OpusParameters(bitrate=32000, stereo=True, fec=False))[0].parameters
+    assert wishes == {"maxaveragebitrate": 32000, "stereo": 1, "sprop-stereo": 1, "useinbandfec": 0}
+    assert codecs_for("audio")[0].parameters == {}
+
+
 def test_decoding_that_cannot_keep_up_drops_to_a_key_frame() -> None:
     async def test() -> None:
         encoder = Vp8Encoder(1200, BitrateBounds())

@@ -420,3 +420,26 @@ def test_a_damaged_frame_brings_a_key_frame() -> None:
             assert parts.sender.media_stats()["pliCount"] != 0
 
     run(test())
+
+
+def test_an_unchanged_renegotiation_costs_no_key_frame() -> None:
+    async def test() -> None:
+        async with call("video", "VP8") as parts:
+            await show(parts, picture(0))
+            await parts.receive("VP8")
+            await parts.send("VP8")
+            await show(parts, picture(1), picture(2))
+            assert parts.sender.media_stats()["keyFramesEncoded"] == 1
+
+    run(test())
+
+
+def test_audio_goes_on_after_a_frame_that_cannot_be_converted() -> None:
+    async def test() -> None:
+        async with call("audio", "opus") as parts:
+            await show(parts, sound(0))
+            parts.source.push(picture(1))
+            frames = await show(parts, sound(2))
+            assert frames[0].samples == 960
+
+    run(test())
