@@ -25,10 +25,9 @@ class EngineGuard:
     def call(self, what: str) -> Iterator[None]:
         """Complete the errors of a call; anything that is not ours breaks the contract and says so."""
         try:
-            yield
-        except ShimError as exc:
-            if exc.backend is None:
-                exc.backend, exc.component = self.backend, "peer"
+            with self.naming():
+                yield
+        except ShimError:
             raise
         except Exception as exc:
             raise BackendContractError(
@@ -36,6 +35,16 @@ class EngineGuard:
                 backend=self.backend,
                 component="peer",
             ) from exc
+
+    @contextmanager
+    def naming(self) -> Iterator[None]:
+        """Let errors of ours say which backend was in use."""
+        try:
+            yield
+        except ShimError as exc:
+            exc.backend = exc.backend or self.backend
+            exc.component = exc.component or "peer"
+            raise
 
     def require(self, capability: Capability, what: str) -> None:
         """Raise CapabilityError unless the backend declares `capability`."""

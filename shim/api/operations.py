@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from shim._core.sink import Sink
@@ -29,8 +30,7 @@ class Operations:
         self._started: asyncio.Task[None] | None = None
         self._aborted: asyncio.Future[None] | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
-        self.chain = asyncio.Lock()
-        """Held by negotiation steps, so that they take place one after the other."""
+        self._chain = asyncio.Lock()
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:
         """Deliver events on this loop from now on; the second time nothing happens."""
@@ -38,6 +38,13 @@ class Operations:
             self.loop = loop
             self._aborted = loop.create_future()
             self._sink.bind(loop)
+
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """Take a step of the negotiation: one after the other, and with errors that name the backend."""
+        async with self._chain:
+            with self._guard.naming():
+                yield
 
     async def run(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine of the engine.

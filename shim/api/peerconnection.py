@@ -189,7 +189,7 @@ class RTCPeerConnection(Emitter):
 
         :param iceRestart: with new ICE credentials.
         """
-        async with self._operations.chain:
+        async with self._operations.step():
             return await self._create_offer(iceRestart)
 
     async def createAnswer(self) -> RTCSessionDescription:
@@ -197,7 +197,7 @@ class RTCPeerConnection(Emitter):
 
         :raises InvalidStateError: there is no remote offer.
         """
-        async with self._operations.chain:
+        async with self._operations.step():
             return await self._create_answer()
 
     async def setLocalDescription(self, sessionDescription: RTCSessionDescription | None = None) -> None:
@@ -209,7 +209,7 @@ class RTCPeerConnection(Emitter):
         :raises SdpSyntaxError: the description does not parse (a ValueError).
         :raises InvalidModificationError: it does not fit the session (a ValueError).
         """
-        async with self._operations.chain:
+        async with self._operations.step():
             self._check_open()
             description = sessionDescription or await self._create_due()
             check_transition(self.signalingState, description.type, local=True)
@@ -224,7 +224,7 @@ class RTCPeerConnection(Emitter):
         :raises SdpSyntaxError: the description does not parse (a ValueError).
         :raises InvalidModificationError: it does not fit the session (a ValueError).
         """
-        async with self._operations.chain:
+        async with self._operations.step():
             self._check_open()
             if needs_implicit_rollback(self.signalingState, sessionDescription.type):
                 self._guard.require(Capability.ROLLBACK, "RTCPeerConnection.setRemoteDescription during glare")
@@ -244,7 +244,7 @@ class RTCPeerConnection(Emitter):
         """
         if candidate is not None and candidate.sdpMid is None and candidate.sdpMLineIndex is None:
             raise ValueError("Candidate must have either sdpMid or sdpMLineIndex")
-        async with self._operations.chain:
+        async with self._operations.step():
             self._check_open()
             if self._session.pending_remote or self._session.current_remote:
                 await self._add_candidate(candidate)

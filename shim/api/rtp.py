@@ -191,7 +191,8 @@ class RTCRtpSender:
         engine = self._transceiver._engine
         with owner._guard.call("RTCRtpSender.setParameters"):
             current = engine.get_parameters()
-            encodings = _checked_encodings(parameters.encodings, current.encodings)
+        encodings = _checked_encodings(parameters.encodings, current.encodings)
+        with owner._guard.call("RTCRtpSender.setParameters"):
             engine.set_parameters(SendParameters(current.transaction_id, encodings))
         self._transaction = None
         return DONE

@@ -7,6 +7,8 @@ that an application's `except` clauses keep working.
 
 from __future__ import annotations
 
+import re
+
 
 class ShimError(Exception):
     """Base of every error raised by the SDK.
@@ -32,6 +34,12 @@ class ShimError(Exception):
             self.code = code
         self.backend = backend
         self.component = component
+
+    def __str__(self) -> str:
+        message = super().__str__()
+        if self.backend is None or re.search(rf"\b{re.escape(self.backend)}\b", message):
+            return message
+        return f"{message} (backend {self.backend})"
 
 
 class InvalidStateError(ShimError):
