@@ -149,3 +149,8 @@ def fingerprints_of(section: Section) -> tuple[tuple[str, str], ...]:
     """Read the fingerprints."""
     dtls = section.media.dtls
     return tuple((item.algorithm, item.value) for item in dtls.fingerprints) if dtls else ()
+
+
+def role_of(section: Section) -> DtlsRole:
+    """Read the DTLS role of whoever wrote an answer."""
+    return "client" if section.media.dtls is not None and section.media.dtls.role == "client" else "server"

@@ -319,15 +319,20 @@ class IceTransport:
         except ConnectionError as exc:
             logger.info("ICE failed: %s", exc)
             if connection is self.newest and not connection.closing:
-                self._set_state("failed")
+                self._checks_failed(connection)
 
     def _give_up(self, connection: IceConnection) -> None:
         if connection is self.newest and connection.selected is None and self.state != "closed":
             self._spawn(self._fail(connection))
 
     async def _fail(self, connection: IceConnection) -> None:
-        self._set_state("failed")
+        self._checks_failed(connection)
         await connection.close()
+
+    def _checks_failed(self, connection: IceConnection) -> None:
+        """Fail, unless this was a restart and the path before it still works."""
+        still_works = connection is self.next and self.state in {"connected", "completed"}
+        self._set_state("completed" if still_works else "failed")
 
     # --- what connections report ---
 

@@ -128,7 +128,7 @@ class DatagramProtocol(StunProtocol):
 
 
 class OpenConnection(Connection):
-    """An ICE agent with the handles that incremental gathering and an early start of DTLS need."""
+    """An aioice connection with the handles that incremental gathering and an early start of DTLS need."""
 
     def __init__(self, *, ufrag: str, password: str, policy: TransportPolicy, controlling: bool = False) -> None:
         super().__init__(

@@ -135,3 +135,8 @@ class Snapshot:
     values: SessionValues
     negotiated: dict[TransceiverRecord, Negotiated]
     fresh: dict[int, Credentials]
+
+
+def slot_of(section: Section, rejected: bool) -> Slot:
+    """Return the m-line of a section."""
+    return Slot(section.kind, section.mid, section.protocol, tuple(section.formats), rejected)

@@ -26,9 +26,9 @@ from backends.native.records import (
     Described,
     Negotiated,
     SessionValues,
-    Slot,
     Snapshot,
     TransceiverRecord,
+    slot_of,
 )
 from backends.native.validation import name_sections, next_state, validate
 from shim.spi.engines import Direction, Kind, SdpType, SessionDescription, SignalingState
@@ -197,7 +197,7 @@ class Session:
             self._bind_local(section)
             leg_of.setdefault(section.mid, 0)
         values.leg_of = leg_of
-        values.slots = tuple(_slot(s, s.rejected) for s in parsed.sections)
+        values.slots = tuple(slot_of(s, s.rejected) for s in parsed.sections)
         for section in parsed.sections:
             leg = values.legs.get(leg_of.get(section.mid, -1))
             if leg is not None:
@@ -227,7 +227,7 @@ class Session:
         values = self.values
         used = [section for section in parsed.sections if self._accept(section)]
         assign_legs(values, [s.mid for s in used], parsed.bundle)
-        values.slots = tuple(_slot(s, s not in used and s.rejected) for s in parsed.sections)
+        values.slots = tuple(slot_of(s, s not in used and s.rejected) for s in parsed.sections)
         for leg_id, section in self._first_sections(used).items():
             leg = values.legs[leg_id]
             lite = bool(section.media.ice and section.media.ice.iceLite)
@@ -323,7 +323,7 @@ class Session:
             leg = values.legs[leg_id]
             if build.credentials_of(section) != leg.local:
                 raise modification(f"media section {section.mid!r}: the ICE credentials are not those of createAnswer")
-            self._set_leg(replace(leg, role=_role(section), gather=True, connect=True))
+            self._set_leg(replace(leg, role=build.role_of(section), gather=True, connect=True))
             if record is not None:
                 direction = cast("Direction", section.media.direction or "sendrecv")
                 chosen = {codec.payloadType: codec for codec in record.negotiated.codecs}
@@ -340,7 +340,7 @@ class Session:
         for leg_id, section in self._first_sections(accepted).items():
             leg = self._with_remote(values.legs[leg_id], section)
             lite = bool(section.media.ice and section.media.ice.iceLite)
-            role: DtlsRole = "server" if _role(section) == "client" else "client"
+            role: DtlsRole = "server" if build.role_of(section) == "client" else "client"
             controlling = True if leg.controlling is None else leg.controlling
             self._set_leg(replace(leg, lite=lite, role=role, controlling=controlling, gather=True, connect=True))
         self._settle(parsed, accepted)
@@ -361,7 +361,7 @@ class Session:
         values = self.values
         mids = {section.mid for section in accepted}
         values.leg_of = {mid: leg for mid, leg in values.leg_of.items() if mid in mids}
-        values.slots = tuple(_slot(s, s.mid not in mids) for s in parsed.sections)
+        values.slots = tuple(slot_of(s, s.mid not in mids) for s in parsed.sections)
         if values.data is not None and values.data.mid is not None and values.data.mid not in mids:
             values.data = None
         drop_unused(values)
@@ -393,12 +393,3 @@ class Session:
                 self.add(record)
         if data is not None:
             self.want_data()
-
-
-def _slot(section: Section, rejected: bool) -> Slot:
-    return Slot(section.kind, section.mid, section.protocol, tuple(section.formats), rejected)
-
-
-def _role(section: Section) -> DtlsRole:
-    assert section.media.dtls is not None
-    return "client" if section.media.dtls.role == "client" else "server"

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from backends.native.tests.media import Sink, Source
 from backends.native.tests.peers import (
     TIMEOUT,
     Peer,
@@ -366,5 +367,49 @@ def test_the_remote_certificate_is_shown() -> None:
         assert (info.ice_role, b.engine.transports()[0].ice_role) == ("controlling", "controlled")
         assert info.selected_remote in b.engine.transports()[0].local_candidates
         await close(a, b)
+
+    run(scenario)
+
+
+def test_a_peer_without_bundle_gets_a_transport_for_each_section() -> None:
+    async def scenario() -> None:
+        a, b = Peer(), Peer()
+        await a.engine.start()
+        await b.engine.start()
+        sinks = [Sink(), Sink()]
+        a.engine.add_transceiver("audio", "sendrecv", Source("audio")).attach(sinks[0])
+        channel = a.engine.create_data_channel(DataChannelInit("x"))
+        await a.engine.set_local_description(await a.engine.create_offer())
+        await a.gathered()
+        offer = a.engine.local_state().pending_local
+        assert offer is not None
+        apart = re.sub(r"a=group:.*\r\n", "", offer.sdp)
+        await b.engine.set_remote_description(SessionDescription("offer", apart))
+        (transceiver,) = b.engine.local_state().transceivers
+        transceiver.engine.attach(sinks[1])
+        transceiver.engine.replace_source(Source("audio"))
+        transceiver.engine.set_direction("sendrecv")
+        await b.engine.set_local_description(await b.engine.create_answer())
+        await b.gathered()
+        answer = b.engine.local_state().current_local
+        assert answer is not None
+        await a.engine.set_remote_description(answer)
+        await a.sink.first(ChannelOpened)
+        for sink in sinks:
+            await asyncio.wait_for(sink.first.wait(), TIMEOUT)
+        assert [info.mids for info in a.engine.transports()] == [("0",), ("1",)]
+        channel.send("apart")
+        assert (await b.sink.first(ChannelMessage)).data == "apart"
+        await close(a, b)
+
+    run(scenario)
+
+
+def test_an_engine_that_never_started_can_be_closed() -> None:
+    async def scenario() -> None:
+        peer = Peer()
+        peer.engine.create_data_channel(DataChannelInit("x"))
+        await close(peer)
+        assert len(peer.sink.of(ChannelClosed)) == 1
 
     run(scenario)
