@@ -1,0 +1,374 @@
+"""Bad networks: delay, loss, reordering, blackouts and address changes, through a relay that both peers talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from conformance.asserts import Arrivals, ChannelArrivals, Endpoint, first_event, opened, reach
+from conformance.asserts import Link as Connected
+from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
+from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Verdict
+from conformance.requirements import requires, spec
+from conformance.targets import Pair, Peers
+from shim import Capability, RTCConfiguration, RTCSessionDescription
+
+MESSAGE = 900
+"""Bytes of a message that shares its packet with no other."""
+ROUGH = Link(delay=0.01, jitter=0.01, overtaking=True, loss=0.05, reordering=0.05, duplication=0.05)
+SHAKY = Link(delay=0.1, jitter=0.05, loss=0.05, overtaking=True)
+IMPATIENT = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=1.5)
+STUBBORN = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=20)
+
+
+async def _link(
+    peers: Peers, pair: Pair, network: Network, configuration: RTCConfiguration | None = None, **options: Any
+) -> Connected:
+    """Connect a pair through the network, over one data channel."""
+    offerer, answerer = peers.open_pair(pair, configuration)
+    arrivals = ChannelArrivals(answerer)
+    near = Endpoint.of(offerer.createDataChannel("chat", **options))
+    await network.connect(offerer, answerer)
+    await opened(near.channel)
+    return Connected(offerer, answerer, near, await arrivals.next())
+
+
+def _first_large(count: int = 1) -> Callable[[Packet], bool]:
+    """Choose the first packets that hold a whole message of `MESSAGE` bytes."""
+    left = count
+
+    def chosen(packet: Packet) -> bool:
+        nonlocal left
+        if packet.kind != "dtls" or packet.size < MESSAGE or left == 0:
+            return False
+        left -= 1
+        return True
+
+    return chosen
+
+
+def _message(number: int, size: int = MESSAGE) -> bytes:
+    return number.to_bytes(4, "big") * (size // 4)
+
+
+def _numbers(messages: list[Any]) -> list[int]:
+    return [int.from_bytes(message[:4], "big") for message in messages]
+
+
+# --- connecting --------------------------------------------------------------------------------------
+
+
+@spec("RFC 8445", "RFC 8839 5.1")
+@pytest.mark.parametrize("trickle", [False, True], ids=["complete", "trickle"])
+async def test_everything_passes_the_network(peers: Peers, pair: Pair, netsim: NetworkMaker, trickle: bool) -> None:
+    network = netsim(Link(delay=0.01))
+    connected = await _link(peers, pair, network, RTCConfiguration(trickle=trickle))
+    carried = [asyncio.get_running_loop().create_future() for _ in range(2)]
+    for pipe, future in zip((network.a_to_b, network.b_to_a), carried, strict=True):
+        pipe.on_packet(lambda packet, _, future=future: _note(future, packet))
+    connected.near.channel.send(bytes(MESSAGE))
+    assert await connected.far.inbox.next() == bytes(MESSAGE)
+    connected.far.channel.send(bytes(MESSAGE))
+    assert await connected.near.inbox.next() == bytes(MESSAGE)
+    assert all(future.done() for future in carried)
+
+
+def _note(future: asyncio.Future[None], packet: Packet) -> None:
+    if packet.size > MESSAGE and not future.done():
+        future.set_result(None)
+
+
+@spec("SPEC 3")
+async def test_setup_over_a_round_trip_of_100_ms(
+    peers: Peers, pair: Pair, netsim: NetworkMaker, record_property: Callable[[str, object], None]
+) -> None:
+    network = netsim(Link(delay=0.05))
+    started = time.perf_counter()
+    offerer, answerer = peers.open_pair(pair)
+    near = offerer.createDataChannel("chat")
+    announced = asyncio.ensure_future(first_event(answerer, "datachannel"))
+    await network.connect(offerer, answerer)
+    took = {"connected": time.perf_counter() - started}
+    await opened(near)
+    took["open"] = time.perf_counter() - started
+    await announced
+    for what, seconds in took.items():
+        record_property(f"setup_{what}_ms", round(seconds * 1000))
+    print(f"setup {pair}: {', '.join(f'{what} {seconds * 1000:.0f} ms' for what, seconds in took.items())}")
+    print("the network itself takes no part in signaling: add a round trip for an offer and an answer that travel")
+
+
+@spec("RFC 6347 4.2.4")
+async def test_handshake_survives_the_loss_of_its_first_flights(
+    peers: Peers, pair: Pair, netsim: NetworkMaker
+) -> None:
+    network = netsim(Link(loss=1, only=_first_dtls()), Link(loss=1, only=_first_dtls()))
+    connected = await _link(peers, pair, network)
+    connected.near.channel.send("hello")
+    assert await connected.far.inbox.next() == "hello"
+    assert network.a_to_b.counters.dropped["loss"] + network.b_to_a.counters.dropped["loss"] >= 2
+
+
+def _first_dtls() -> Callable[[Packet], bool]:
+    seen: list[int] = []
+
+    def chosen(packet: Packet) -> bool:
+        if packet.kind != "dtls" or seen:
+            return False
+        seen.append(packet.number)
+        return True
+
+    return chosen
+
+
+@spec("RFC 8827 6.5")
+async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    offerer, answerer = peers.open_pair(pair)
+    near = offerer.createDataChannel("chat")
+    await offerer.setLocalDescription(await offerer.createOffer())
+    assert offerer.localDescription is not None
+    await answerer.setRemoteDescription(network.description(offerer.localDescription, "a"))
+    await answerer.setLocalDescription(await answerer.createAnswer())
+    assert answerer.localDescription is not None
+    await offerer.setRemoteDescription(_forged(network.description(answerer.localDescription, "b")))
+    assert await reach(offerer, "connectionState", "failed", "closed") == "failed"
+    assert near.readyState != "open"
+
+
+def _forged(description: RTCSessionDescription) -> RTCSessionDescription:
+    lines = description.sdp.splitlines()
+    forged = [f"{line[:-2]}{'00' if line[-2:] != '00' else 'FF'}" if "fingerprint:" in line else line for line in lines]
+    return RTCSessionDescription(sdp="\r\n".join([*forged, ""]), type=description.type)
+
+
+# --- data channels -----------------------------------------------------------------------------------
+
+
+@spec("RFC 8831 6.6")
+async def test_reliable_channel_delivers_everything_in_order(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network)
+    network.set_links(ROUGH)
+    sent = [_message(number, 4 + number * 41 % 2000) for number in range(100)]
+    for message in sent:
+        connected.near.channel.send(message)
+        connected.far.channel.send(message)
+    assert await connected.far.inbox.take(len(sent)) == sent
+    assert await connected.near.inbox.take(len(sent)) == sent
+
+
+@spec("RFC 8831 6.6")
+async def test_damaged_packets_never_reach_the_application(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network)
+    network.set_links(Link(corruption=0.1))
+    sent = [_message(number) for number in range(60)]
+    for message in sent:
+        connected.near.channel.send(message)
+    assert await connected.far.inbox.take(len(sent)) == sent
+    assert network.a_to_b.counters.corrupted > 0
+
+
+@spec("RFC 8831 6.6")
+async def test_ordered_channel_waits_for_what_was_lost(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    assert await _arrivals_after_loss(peers, pair, netsim()) == list(range(5))
+
+
+@spec("RFC 8831 6.6")
+@requires(Capability.DATA_UNORDERED)
+async def test_unordered_channel_does_not_wait_for_what_was_lost(
+    peers: Peers, pair: Pair, netsim: NetworkMaker
+) -> None:
+    numbers = await _arrivals_after_loss(peers, pair, netsim(), ordered=False)
+    assert sorted(numbers) == list(range(5))
+    assert numbers[-1] == 0
+
+
+async def _arrivals_after_loss(peers: Peers, pair: Pair, network: Network, **options: Any) -> list[int]:
+    """Lose the first of five messages once; return the order of arrival."""
+    connected = await _link(peers, pair, network, **options)
+    network.a_to_b.link = Link(loss=1, only=_first_large())
+    for number in range(5):
+        connected.near.channel.send(_message(number))
+    received = _numbers(await connected.far.inbox.take(5))
+    assert network.a_to_b.counters.dropped["loss"] == 1
+    return received
+
+
+@spec("RFC 3758 3.5", "RFC 8831 6.6")
+@requires(Capability.DATA_MAX_RETRANSMITS)
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "unordered"])
+async def test_lost_message_is_not_sent_again_if_it_may_not(
+    peers: Peers, pair: Pair, netsim: NetworkMaker, ordered: bool
+) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, maxRetransmits=0, ordered=ordered)
+    network.a_to_b.link = Link(loss=1, only=_first_large())
+    for number in range(5):
+        connected.near.channel.send(_message(number))
+    assert _numbers(await connected.far.inbox.take(4)) == [1, 2, 3, 4]
+    connected.near.channel.send(_message(5))
+    assert _numbers(await connected.far.inbox.take(1)) == [5]
+
+
+@spec("RFC 3758 3.5")
+@requires(Capability.DATA_MAX_RETRANSMITS, Capability.DATA_UNORDERED)
+async def test_unreliable_channel_loses_some_and_repeats_none(
+    peers: Peers, pair: Pair, netsim: NetworkMaker, record_property: Callable[[str, object], None]
+) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, maxRetransmits=0, ordered=False)
+    control = Endpoint.of(connected.answerer.createDataChannel("control"))
+    await opened(control.channel)
+    count = 200
+    network.set_links(Link(delay=0.005, jitter=0.005, overtaking=True, loss=0.1, duplication=0.1))
+    for number in range(count):
+        connected.near.channel.send(_message(number, 100))
+        await asyncio.sleep(0.005)
+    network.set_links(Link())
+    received = _numbers([await connected.far.inbox.next()])
+    while received[-1] != count:
+        connected.near.channel.send(_message(count, 100))
+        received += _numbers(await connected.far.inbox.take(max(1, connected.far.inbox.waiting)))
+    numbers = [number for number in received if number != count]
+    record_property("delivered_share", len(numbers) / count)
+    print(f"unreliable {pair}: {len(numbers)} of {count} messages arrived at 10 % packet loss")
+    assert len(set(numbers)) == len(numbers)
+    assert 0 < len(numbers) < count
+
+
+@spec("RFC 3758 3.5", "webrtc-pc 6.2")
+@requires(Capability.DATA_MAX_LIFETIME)
+async def test_message_expires_in_a_blackout(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, maxPacketLifeTime=100)
+    lost = asyncio.Event()
+    network.a_to_b.on_packet(lambda packet, _: lost.set() if packet.size > MESSAGE else None)
+    network.blackout(0.5)
+    connected.near.channel.send(_message(0))
+    await asyncio.wait_for(lost.wait(), 5)
+    while not network.a_to_b.counters.packets_out:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.6)
+    connected.near.channel.send(_message(1))
+    assert _numbers([await connected.far.inbox.next()]) == [1]
+
+
+# --- media -------------------------------------------------------------------------------------------
+
+
+@spec("RFC 4585", "RFC 3550 6")
+@pytest.mark.parametrize("link", [SHAKY], ids=["100±50 ms, 5 % loss"])
+async def test_media_keeps_flowing_over_a_bad_network(
+    peers: Peers, pair: Pair, netsim: NetworkMaker, link: Link
+) -> None:
+    network = netsim(link)
+    offerer, answerer = peers.open_pair(pair)
+    offerer.addTrack(tone_track(pair.offerer))
+    offerer.addTrack(track(pair.offerer, "video", lambda number: coded_picture(number // 8 % 256), 1 / 25))
+    arriving = Arrivals(answerer, "track")
+    await network.connect(offerer, answerer)
+    tracks = {track.kind: track for track in await arriving.take(2)}
+    sound, codes = await asyncio.gather(_hear(tracks["audio"], 1.5), _see(tracks["video"], 5))
+    assert sound == pytest.approx(440, abs=5)
+    assert codes == sorted(codes)
+
+
+async def _hear(remote: Any, seconds: float) -> float:
+    """Return the pitch of the sound that arrives."""
+    for _ in range(10):
+        await asyncio.wait_for(remote.recv(), 10)
+    return pitch([await asyncio.wait_for(remote.recv(), 10) for _ in range(round(seconds / PTIME))])
+
+
+async def _see(remote: Any, count: int) -> list[int]:
+    """Return the first different codes in the pictures that arrive."""
+    codes: list[int] = []
+    async with asyncio.timeout(15):
+        while len(codes) < count:
+            code = code_of(await remote.recv())
+            if code not in codes:
+                codes.append(code)
+    return codes
+
+
+@spec("RFC 4585 6.3.1", "RFC 5104 4.3.1")
+async def test_picture_recovers_after_a_blackout(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim(Link(delay=0.01))
+    offerer, answerer = peers.open_pair(pair)
+    shown = [0b10101010]
+    offerer.addTrack(track(pair.offerer, "video", lambda _: coded_picture(shown[0]), 1 / 25))
+    arriving = Arrivals(answerer, "track")
+    await network.connect(offerer, answerer)
+    remote = await arriving.next()
+    await _until_seen(remote, shown[0])
+    network.blackout()
+    shown[0] = 0b01010101
+    await asyncio.sleep(1)
+    network.restore()
+    await _until_seen(remote, shown[0])
+
+
+async def _until_seen(remote: Any, code: int) -> None:
+    async with asyncio.timeout(10):
+        while code_of(await remote.recv()) != code:
+            pass
+
+
+# --- losing and finding each other -------------------------------------------------------------------
+
+
+@spec("RFC 7675", "webrtc-pc 4.3.3")
+async def test_blackout_disconnects_and_its_end_connects_again(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, STUBBORN)
+    network.blackout()
+    for pc in (connected.offerer, connected.answerer):
+        await reach(pc, "iceConnectionState", "disconnected")
+        await reach(pc, "connectionState", "disconnected")
+    network.restore()
+    for pc in (connected.offerer, connected.answerer):
+        await reach(pc, "iceConnectionState", "connected", "completed")
+        await reach(pc, "connectionState", "connected")
+    connected.near.channel.send("still there?")
+    assert await connected.far.inbox.next() == "still there?"
+
+
+@spec("RFC 7675", "webrtc-pc 4.3.3")
+@requires(Capability.ICE_RESTART)
+async def test_long_blackout_fails_and_a_restart_connects_again(
+    peers: Peers, pair: Pair, netsim: NetworkMaker
+) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, IMPATIENT)
+    network.blackout()
+    for pc in (connected.offerer, connected.answerer):
+        await reach(pc, "iceConnectionState", "failed")
+        await reach(pc, "connectionState", "failed")
+    network.restore()
+    connected.offerer.restartIce()
+    await network.negotiate(connected.offerer, connected.answerer)
+    for pc in (connected.offerer, connected.answerer):
+        await reach(pc, "iceConnectionState", "connected", "completed")
+        await reach(pc, "connectionState", "connected")
+    connected.near.channel.send("hello again")
+    assert await connected.far.inbox.next() == "hello again"
+
+
+@spec("RFC 8445 7.3.1.3")
+@pytest.mark.parametrize("side", ["a", "b"], ids=["offerer moves", "answerer moves"])
+async def test_connection_survives_another_address(peers: Peers, pair: Pair, netsim: NetworkMaker, side: Any) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network, STUBBORN)
+    network.rebind(side)
+    connected.near.channel.send("are you there?")
+    connected.far.channel.send("yes")
+    assert await connected.far.inbox.next() == "are you there?"
+    assert await connected.near.inbox.next() == "yes"
+    for pc in (connected.offerer, connected.answerer):
+        await reach(pc, "connectionState", "connected")
