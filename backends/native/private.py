@@ -100,11 +100,21 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_srtt",
     ),
     RTCCertificate: ("_key", "_cert"),
+    TurnTransport: ("__close_task", "__inner_protocol"),
 }
 """Attributes that are read or set."""
 
 
 CLOSE_SECONDS: Final = 0.5
+
+
+def _give_up_relay(transport: object) -> None:
+    """Stop asking a TURN server that does not answer to free an allocation: it expires by itself."""
+    if isinstance(transport, TurnTransport):
+        parts = vars(transport)
+        if parts["_TurnTransport__close_task"] is not None:
+            parts["_TurnTransport__close_task"].cancel()
+        parts["_TurnTransport__inner_protocol"].transport.close()
 
 
 class DatagramProtocol(StunProtocol):
@@ -192,8 +202,12 @@ class OpenConnection(Connection):
         self.usable.set()
         if self._close_task is None:
             self._close_task = asyncio.ensure_future(super().close())
-        # A TURN server that is gone would hold us for a minute; its allocation expires by itself.
+        protocols = list(self._protocols)
         await asyncio.wait([self._close_task], timeout=CLOSE_SECONDS)
+        if not self._close_task.done():
+            for protocol in protocols:
+                _give_up_relay(protocol.transport)
+            await asyncio.wait([self._close_task])
 
     def hurry(self) -> None:
         """Start a check now instead of at the next tick of the pace."""

@@ -21,6 +21,7 @@ from backends.native.tests.peers import (
     trickle,
     without_candidates,
 )
+from backends.native.tests.turn_server import TurnServer
 from shim.spi.engines import DataChannelInit, EngineConfig, IceCandidate, IceServer, SessionDescription
 from shim.spi.errors import InvalidStateError, OperationError
 from shim.spi.events import (
@@ -411,5 +412,42 @@ def test_an_engine_that_never_started_can_be_closed() -> None:
         peer.engine.create_data_channel(DataChannelInit("x"))
         await close(peer)
         assert len(peer.sink.of(ChannelClosed)) == 1
+
+    run(scenario)
+
+
+def test_everything_can_go_through_a_relay() -> None:
+    async def scenario() -> None:
+        server = TurnServer()
+        port = await server.start()
+        servers = (IceServer((f"turn:127.0.0.1:{port}?transport=udp",), "user", "secret"),)
+        config = EngineConfig(ice_servers=servers, ice_transport_policy="relay")
+        a, b = await connected_pair(config, config)
+        (info,) = a.engine.transports()
+        assert info.selected_local is not None
+        assert "typ relay" in info.selected_local
+        a.sink.of(ChannelOpened)[0].channel.send("relayed")
+        assert (await b.sink.first(ChannelMessage)).data == "relayed"
+        await close(a, b)
+        assert not server.relays
+        server.stop()
+
+    run(scenario)
+
+
+def test_a_relay_that_died_does_not_delay_closing() -> None:
+    async def scenario() -> None:
+        server = TurnServer()
+        port = await server.start()
+        servers = (IceServer((f"turn:127.0.0.1:{port}?transport=udp",), "user", "secret"),)
+        peer = Peer(EngineConfig(ice_servers=servers, ice_transport_policy="relay"))
+        await peer.engine.start()
+        peer.engine.create_data_channel(DataChannelInit("x"))
+        await peer.engine.set_local_description(await peer.engine.create_offer())
+        await peer.gathered()
+        server.stop()
+        started = time.monotonic()
+        await peer.engine.close()
+        assert time.monotonic() - started < 2
 
     run(scenario)
