@@ -118,7 +118,8 @@ class IceConnection(OpenConnection):
         self.requests += 1
         key = self.remote_password.encode()
         try:
-            request = self.build_request(pair, nominate=False)
+            # Nominating again lets a peer follow us to an address that a NAT has changed.
+            request = self.build_request(pair, nominate=True)
             await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=2)
         except (TransactionError, OSError):
             return
