@@ -62,6 +62,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_data_channel_closed": ("stream_id",),
         "_data_channel_flush": (),
         "_abort": (),
+        "_maybe_abandon": ("chunk",),
         "_update_rto": ("R",),
     },
     RTCCertificate: {"__init__": ("key", "cert")},
@@ -429,6 +430,10 @@ class OpenSctpTransport(RTCSctpTransport):
         self._fastest = min(self._fastest, R)
         if self._fast_window < self._cwnd and 3 * self._fastest + 0.005 < R:
             self._cwnd -= USERDATA_MAX_LENGTH
+
+    def _maybe_abandon(self, chunk: DataChunk) -> bool:
+        # The remote has it: a FORWARD TSN past it would make libwebrtc throw it away.
+        return not chunk._acked and super()._maybe_abandon(chunk)
 
     async def _receive(self, stream_id: int, pp_id: int, data: bytes) -> None:
         await self.receive(stream_id, pp_id, data)
