@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "json.h"
+#include "sctp.h"
 
 namespace rtc_shim {
 namespace {
@@ -10,6 +11,8 @@ namespace {
 constexpr int64_t kMaxBuffered = 16 * 1024 * 1024;  // libwebrtc refuses more
 constexpr int kMaxPosted = 1 << 20;                 // keeps a flood of empty messages from eating the memory
 constexpr size_t kMaxLabel = 65535;
+constexpr auto kPause = webrtc::TimeDelta::Millis(5);      // between looks at what has been delivered
+constexpr auto kPatience = webrtc::TimeDelta::Seconds(2);  // for acknowledgements of all channels
 
 }  // namespace
 
@@ -97,7 +100,32 @@ void Channel::SendOnSignaling(const webrtc::DataBuffer& buffer) {
 
 void Channel::Close() {
   // Behind what was sent before, and without waiting.
-  factory_->signaling()->PostTask([self = Self()] { self->channel_->Close(); });
+  factory_->signaling()->PostTask([self = Self()] { self->CloseWhenDelivered(kPatience); });
+}
+
+void Channel::CloseWhenDelivered(webrtc::TimeDelta patience) {
+  // Closing resets the stream, and dcsctp then drops what it has not sent yet; a remote that has not seen the
+  // channel open does not notice that it closes, either.
+  const auto peer = peer_.lock();
+  if (!peer || peer->closed() || channel_->state() != webrtc::DataChannelInterface::kOpen) {
+    channel_->Close();
+    return;
+  }
+  const auto transport = peer->pc().GetSctpTransport();
+  const int stream = channel_->id();  // a proxy: asking on the network thread would wait for this one
+  const SctpBacklog backlog = RunOn(factory_->network(), [&] { return BacklogOf(transport.get(), stream); });
+  const bool sent = channel_->buffered_amount() == 0 && backlog.unsent == 0;
+  // Other channels may keep the transport busy for ever: what has been sent is waited for only so long.
+  if (sent && (backlog.unacked == 0 || patience <= webrtc::TimeDelta::Zero())) {
+    channel_->Close();
+    return;
+  }
+  const webrtc::TimeDelta left = sent ? patience - kPause : kPatience;
+  // Weakly, as a task that waits must not keep the factory alive, whose thread it is.
+  const auto again = [weak = weak_from_this(), left] {
+    if (const auto self = weak.lock()) static_cast<Channel&>(*self).CloseWhenDelivered(left);
+  };
+  factory_->signaling()->PostDelayedTask(again, kPause);
 }
 
 void Channel::OnStateChange() {
@@ -154,7 +182,7 @@ webrtc::DataChannelInit InitFrom(const rtc_channel_options* options) {
   if (options->max_retransmits >= 0) init.maxRetransmits = options->max_retransmits;
   if (options->max_packet_life_time >= 0) init.maxRetransmitTime = options->max_packet_life_time;
   init.negotiated = options->negotiated;
-  init.id = options->id;
+  if (init.negotiated) init.id = options->id;
   init.priority = static_cast<webrtc::Priority>(options->priority);
   if (options->protocol) init.protocol.assign(options->protocol, options->protocol_len);
   return init;

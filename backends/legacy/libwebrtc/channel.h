@@ -2,6 +2,7 @@
 #define BACKENDS_LEGACY_LIBWEBRTC_CHANNEL_H_
 
 #include <api/data_channel_interface.h>
+#include <api/units/time_delta.h>
 
 #include <atomic>
 #include <memory>
@@ -46,6 +47,7 @@ class Channel final : public Object, public webrtc::DataChannelObserver {
   std::shared_ptr<Channel> Self() { return std::static_pointer_cast<Channel>(shared_from_this()); }
   Event NewEvent(uint32_t type) const;
   void SendOnSignaling(const webrtc::DataBuffer& buffer);
+  void CloseWhenDelivered(webrtc::TimeDelta patience);
   void Handed(int64_t bytes);
 
   const std::shared_ptr<Factory> factory_;

@@ -28,6 +28,7 @@
 
 #include "audio_device.h"
 #include "neteq.h"
+#include "sctp.h"
 
 namespace rtc_shim {
 namespace {
@@ -133,6 +134,7 @@ Factory::Factory(const rtc_factory_options& options)
   dependencies.signaling_thread = signaling_.get();
   dependencies.task_queue_factory = webrtc::CreateDefaultTaskQueueFactory();
   dependencies.trials = std::make_unique<FieldTrialBasedConfig>();
+  dependencies.sctp_factory = NewSctpFactory(network_.get());
   if (media_) AddMedia(options, dependencies);
   factory_ = webrtc::CreateModularPeerConnectionFactory(std::move(dependencies));
   webrtc::PeerConnectionFactoryInterface::Options factory_options;

@@ -505,7 +505,7 @@ typedef struct rtc_channel_options {
   int max_retransmits;      /* -1 = unset; not together with max_packet_life_time */
   int max_packet_life_time; /* ms, -1 = unset */
   int negotiated;           /* 1: both sides make it with the same id */
-  int id;                   /* 0 to 1023: this stream id, needed when negotiated; -1: libwebrtc chooses */
+  int id;                   /* 0 to 1023 when negotiated; else it is ignored, as in W3C */
   int priority;             /* rtc_priority */
   const char* protocol;     /* NULL = "" */
   size_t protocol_len;
@@ -530,7 +530,8 @@ int rtc_channel_state(int64_t channel);                /* as in RTC_EV_CHANNEL_S
 int64_t rtc_channel_buffered(int64_t channel);         /* bytes accepted and not yet handed to SCTP */
 int64_t rtc_channel_max_message_size(int64_t channel); /* of the remote side; 262144 while unknown */
 
-/* Starts closing; RTC_EV_CHANNEL_STATE follows. What was sent before is still delivered. */
+/* Starts closing once what was sent before has been delivered; RTC_EV_CHANNEL_STATE follows. Not for a
+ * channel which is connecting and has no id yet: libwebrtc aborts when it gets one. */
 int rtc_channel_close(int64_t channel);
 
 /* Frees the handle, without closing: no event of it is queued afterwards. */

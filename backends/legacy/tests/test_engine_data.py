@@ -112,6 +112,22 @@ async def test_closing_is_told_once_on_both_sides() -> None:
         assert [event.data for event in pair.answerer.log.all(ChannelMessage)] == ["last words"]
 
 
+@pytest.mark.parametrize(("count", "size"), [(2, 3), (50, 5000)], ids=["at once", "a lot"])
+@runs
+async def test_what_was_sent_before_closing_arrives(count: int, size: int) -> None:
+    async with Pair() as pair:
+        ours = pair.offerer.engine.create_data_channel(DataChannelInit("farewell"))
+        await pair.negotiate()
+        await pair.offerer.log.until(ChannelOpened)
+        for number in range(count):
+            ours.send(bytes([number]) * size)
+        ours.close()
+        await asyncio.gather(pair.offerer.log.until(ChannelClosed), pair.answerer.log.until(ChannelClosed))
+        assert [event.data for event in pair.answerer.log.all(ChannelMessage)] == [
+            bytes([n]) * size for n in range(count)
+        ]
+
+
 @runs
 async def test_a_channel_closed_before_it_opens_ends_well() -> None:
     async with Pair() as pair:
