@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from conformance.asserts import Trace, connect, link, local_of, negotiate, reach
+from conformance.asserts import Arrivals, Trace, connect, link, local_of, negotiate, opened, reach
 from conformance.media import media_track
 from conformance.requirements import spec
 from conformance.scenes import described
 from conformance.targets import Pair, Peers, Target
-from shim import InvalidStateError, RTCIceCandidate, RTCPeerConnection
+from shim import InvalidStateError, RTCDataChannel, RTCIceCandidate, RTCPeerConnection
 
 POINTS = ("new", "offered", "offer received", "answered", "answer received", "connected")
 
@@ -230,16 +230,47 @@ async def test_second_pair_works_after_the_first(peers: Peers, pair: Pair) -> No
 # --- garbage -----------------------------------------------------------------------------------------
 
 
+FORGETFUL = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+"""Python itself tells who forgets to close; here it is done on purpose."""
+
+
+@FORGETFUL
 async def test_new_connection_without_close_leaves_nothing(target: Target) -> None:
     target.connection().createDataChannel("chat")
 
 
-async def test_connected_pair_without_close_leaves_nothing(target: Target) -> None:
+def test_connected_pair_without_close_ends_with_its_loop(target: Target) -> None:
     async def connect_and_forget() -> None:
         await link(Peers(), Pair(target, target))
 
-    await connect_and_forget()
+    asyncio.run(connect_and_forget())
     gc.collect()
+
+
+async def test_connection_lives_on_when_the_application_forgets_it(peers: Peers, target: Target) -> None:
+    """webrtc-pc section 4.4.4: not collected as long as an event can reach a handler; aiortc keeps it likewise."""
+    caller = peers.open(target)
+    channel = caller.createDataChannel("chat")
+    echoed = Arrivals(channel, "message")
+
+    async def serve() -> None:
+        forgotten = target.connection()
+
+        @forgotten.on("datachannel")
+        def on_channel(channel: RTCDataChannel) -> None:
+            channel.on("message", channel.send)
+
+        await caller.setLocalDescription()
+        await forgotten.setRemoteDescription(local_of(caller))
+        await forgotten.setLocalDescription()
+        await caller.setRemoteDescription(local_of(forgotten))
+
+    await serve()
+    gc.collect()
+    await opened(channel)
+    gc.collect()
+    channel.send("still there?")
+    assert await echoed.take(1) == ["still there?"]
 
 
 # --- the end of the interpreter ----------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from shim._core.sink import Sink
 from shim.api.guard import EngineGuard
@@ -13,6 +13,7 @@ from shim.spi.engines import PeerEngine
 from shim.spi.errors import InvalidStateError
 
 T = TypeVar("T")
+HOLD_SECONDS: Final = 3600.0
 
 
 class Operations:
@@ -29,6 +30,7 @@ class Operations:
         self._guard = guard
         self._started: asyncio.Task[None] | None = None
         self._aborted: asyncio.Future[None] | None = None
+        self._anchor: asyncio.TimerHandle | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._chain = asyncio.Lock()
 
@@ -65,8 +67,22 @@ class Operations:
         assert self._aborted is not None
         await asyncio.wait({future, self._aborted}, return_when=asyncio.FIRST_COMPLETED)
 
+    def hold(self, owner: object) -> None:
+        """Keep a connection alive while its loop runs, whoever else forgets it (webrtc-pc section 4.4.4).
+
+        A timer of the loop refers to it: that ends with the loop, and leaves no task behind.
+        """
+        if self.loop is not None and self._aborted is not None and not self._aborted.done():
+            self._anchor = self._anchor or self.loop.call_later(HOLD_SECONDS, self._hold_again, owner)
+
+    def _hold_again(self, owner: object) -> None:
+        self._anchor = None
+        self.hold(owner)
+
     def abort(self) -> None:
-        """End every wait."""
+        """End every wait, and let go of the connection."""
+        if self._anchor is not None:
+            self._anchor.cancel()
         if self._aborted is not None and not self._aborted.done():
             self._aborted.set_result(None)
 

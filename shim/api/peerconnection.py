@@ -478,6 +478,7 @@ class RTCPeerConnection(Emitter):
         given = SessionDescription(kind, "" if kind == "rollback" else canonical(description.sdp))
         apply = self._engine.set_local_description if local else self._engine.set_remote_description
         self._receiving.local = local
+        self._operations.hold(self)
         await self._run(what, lambda: apply(given))
         if local and kind == "offer":
             self._wants_restart = False
