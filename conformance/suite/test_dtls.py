@@ -53,8 +53,11 @@ async def test_remote_certificate_has_the_announced_fingerprint(peers: Peers, pa
     sctp, remote = connected.offerer.sctp, connected.offerer.remoteDescription
     assert sctp is not None
     assert remote is not None
-    digest = hashlib.sha256(sctp.transport.getRemoteCertificates()[0]).hexdigest().upper()
-    assert ":".join(re.findall("..", digest)) in remote.sdp.upper()
+    certificate = sctp.transport.getRemoteCertificates()[0]
+    announced = re.findall(r"a=fingerprint:sha-(256|384|512) (\S+)", remote.sdp)
+    assert announced
+    for algorithm, value in announced:
+        assert hashlib.new(f"sha{algorithm}", certificate).digest() == bytes.fromhex(value.replace(":", ""))
 
 
 @spec("webrtc-pc 5.5")

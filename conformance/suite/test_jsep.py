@@ -89,14 +89,14 @@ async def test_create_answer_needs_a_remote_offer(peers: Peers, target: Target, 
 # --- current and pending -----------------------------------------------------------------------------
 
 
-def _types(pc: RTCPeerConnection) -> dict[str, str | None]:
+def _types(pc: RTCPeerConnection) -> dict[str, str]:
     found = {
         "current local": pc.currentLocalDescription,
         "pending local": pc.pendingLocalDescription,
         "current remote": pc.currentRemoteDescription,
         "pending remote": pc.pendingRemoteDescription,
     }
-    return {name: value and value.type for name, value in found.items() if value is not None}
+    return {name: value.type for name, value in found.items() if value is not None}
 
 
 @spec("webrtc-pc 4.4.1.5")

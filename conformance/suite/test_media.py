@@ -124,7 +124,7 @@ async def test_sound_and_pictures_flow_both_ways_beside_data(peers: Peers, pair:
 async def test_timestamps_rise(peers: Peers, pair: Pair, kind: Kind) -> None:
     _, _, received, _ = await _call(peers, pair, media_track(pair.offerer, kind))
     frames = [await asyncio.wait_for(received[0].recv(), PATIENCE) for _ in range(10)]
-    times = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]  # type: ignore[union-attr]
+    times = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]
     assert len(times) == len(frames)
     assert times == sorted(set(times))
 

@@ -86,7 +86,7 @@ def test_capabilities_of_an_unknown_kind_are_refused(target: Target) -> None:
 
 def _codec(target: Target, name: str) -> RTCRtpCodecCapability:
     with use_backend(target.name):
-        codecs = RTCRtpSender.getCapabilities(name.split("/")[0]).codecs
+        codecs = RTCRtpSender.getCapabilities(name.partition("/")[0]).codecs
     return next(codec for codec in codecs if codec.mimeType.lower() == name.lower())
 
 
