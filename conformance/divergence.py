@@ -31,12 +31,12 @@ class Register:
     path: Path
     entries: tuple[Divergence, ...]
 
-    def covering(self, nodeid: str, today: datetime.date) -> Divergence | None:
+    def covering(self, test: str, today: datetime.date) -> Divergence | None:
         """Return the entry that holds for a test now."""
         alive = (entry for entry in self.entries if not entry.is_expired(today))
-        return next((entry for entry in alive if any(matches(test, nodeid) for test in entry.tests)), None)
+        return next((entry for entry in alive if any(matches(pattern, test) for pattern in entry.tests)), None)
 
-    def problems(self, nodeids: Sequence[str], selection: Selection, today: datetime.date) -> list[str]:
+    def problems(self, collected: Sequence[str], selection: Selection, today: datetime.date) -> list[str]:
         """Say what is wrong: expired entries, and patterns that match no test where they could have."""
         found = [
             f"{self.path}: {entry.id} expired on {entry.expires}: fix it, or register it again with a new reason"
@@ -44,10 +44,10 @@ class Register:
             if entry.is_expired(today)
         ]
         return found + [
-            f"{self.path}: {entry.id} is stale: no test matches {test!r}"
+            f"{self.path}: {entry.id} is stale: no test matches {pattern!r}"
             for entry in self.entries
-            for test in entry.tests
-            if selection.could_match(test) and not any(matches(test, nodeid) for nodeid in nodeids)
+            for pattern in entry.tests
+            if selection.could_match(pattern) and not any(matches(pattern, test) for test in collected)
         ]
 
 
@@ -76,12 +76,15 @@ class Selection:
         return not bracket or (self.is_paired and named <= self.backends)
 
 
-def matches(pattern: str, nodeid: str) -> bool:
+def matches(pattern: str, test: str) -> bool:
     """Tell whether a pattern covers a test: by file name and test, with parameters only if the pattern has some."""
-    tail = nodeid.rpartition("/")[2]
-    if "[" not in pattern:
-        tail = tail.partition("[")[0]
-    return fnmatchcase(tail, pattern.replace("[", "[[]"))
+    covered = test if "[" in pattern else test.partition("[")[0]
+    return fnmatchcase(covered, pattern.replace("[", "[[]"))
+
+
+def name_of(item: pytest.Item) -> str:
+    """Return ``file::test[parameters]``, which does not depend on where the suite is installed or called from."""
+    return f"{item.path.name}::{item.nodeid.partition('::')[2]}"
 
 
 def register_of(backend: str) -> Register:
@@ -94,7 +97,7 @@ def expect_failure(item: pytest.Item, targets: Iterable[Target], registers: dict
     """Mark a test as a strict expected failure, if one of its backends has it registered."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
     for target in targets:
-        entry = registers[target.name].covering(item.nodeid, today)
+        entry = registers[target.name].covering(name_of(item), today)
         if entry is not None:
             reason = f"{target}: {entry.id} ({entry.kind}): {entry.reason}"
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))

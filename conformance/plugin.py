@@ -1,7 +1,7 @@
 """The pytest plugin: options, what the header says, and the command that repeats a failure.
 
-It is installed with the SDK, so it touches nothing outside the suite: the fixtures and the runner of its
-coroutine tests live in the suite's own ``conftest``.
+It is installed with the SDK, so it touches nothing outside the suite, and loads nothing before it is used: the
+fixtures and the runner of its coroutine tests live in the suite's own ``conftest``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUITE: Final = Path(__file__).parent / "suite"
 MARKERS: Final = (
     "requires(*capabilities, of='both'): skip where a backend declares that it cannot do this",
     "spec(*sections): the sections of a specification that the test checks",
-    "slow: longer than ten seconds; deselected by default, run with -m slow",
+    "slow: longer than ten seconds; the suite leaves it out unless -m says otherwise",
 )
 
 
@@ -53,6 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
+    if not _concerns_us(config):
+        return []  # backends are not loaded in a run of somebody else's tests
     from conformance.targets import Target
 
     lines = [f"conformance: {platform.platform()}, seed {config.option.conformance_seed}, pairs {config.option.pairs}"]
@@ -74,12 +76,18 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture
 def netsim(request: pytest.FixtureRequest) -> Iterator[NetworkMaker]:
     """Make simulated networks between peers; they are closed when the test ends. See docs/netsim.md."""
+    from conformance.divergence import name_of
     from conformance.netsim import NetworkMaker
     from conformance.running import seeded
 
-    maker = NetworkMaker(seeded(request.config, request.node.nodeid).getrandbits(64))
+    maker = NetworkMaker(seeded(request.config, name_of(request.node)).getrandbits(64))
     yield maker
     maker.close()
+
+
+def _concerns_us(config: pytest.Config) -> bool:
+    asked = config.option.backend or config.option.require_backend
+    return bool(asked) or any(SUITE.parent.name in argument for argument in config.args)
 
 
 def backend_names(config: pytest.Config) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from conformance.asserts import PATIENCE, Arrivals, connect
-from conformance.divergence import Register, Selection, expect_failure, register_of
+from conformance.divergence import Register, Selection, expect_failure, name_of, register_of
 from conformance.media import media_track
 from conformance.plugin import backend_names, is_of_suite
 from conformance.requirements import missing_capability
@@ -54,11 +54,21 @@ def apply_registers(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in ours:
         expect_failure(item, targets_of(item), registers)
     selection = _selection(config, ours)
-    nodeids = [item.nodeid for item in ours]
+    collected = [name_of(item) for item in ours]
     today = _today()
     config.stash[_PROBLEMS] = {
-        name: register.problems(nodeids, selection, today) for name, register in registers.items()
+        name: register.problems(collected, selection, today) for name, register in registers.items()
     }
+
+
+def leave_out_slow(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the suite's slow tests, unless ``-m`` says what is wanted."""
+    if config.option.markexpr:
+        return
+    slow = [item for item in items if is_of_suite(item) and item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in set(slow)]
 
 
 def register_problems(config: pytest.Config, backend: str) -> list[str]:
@@ -118,9 +128,9 @@ def _roles(item: pytest.Item) -> dict[Target, set[str]]:
     return roles
 
 
-def seeded(config: pytest.Config, nodeid: str) -> random.Random:
+def seeded(config: pytest.Config, test: str) -> random.Random:
     """Return random choices that depend on the run's seed and the test, and on nothing else."""
-    return random.Random(f"{config.option.conformance_seed}:{nodeid.rpartition('/')[2]}")
+    return random.Random(f"{config.option.conformance_seed}:{test}")
 
 
 # --- running -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance import running
+from conformance.divergence import name_of
 from conformance.leaks import Census, leaks_since
 from conformance.plugin import is_of_suite
 from conformance.targets import Peers, Target
@@ -22,6 +23,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     running.apply_registers(config, items)
+    running.leave_out_slow(config, items)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -48,7 +50,7 @@ def loop_errors() -> running.LoopErrors:
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> random.Random:
     """Make random choices that the run's seed repeats."""
-    return running.seeded(request.config, request.node.nodeid)
+    return running.seeded(request.config, name_of(request.node))
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,202 @@
+"""The runner, as somebody sees it who wrote a backend in a distribution of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGIN = '''
+"""The native engine under another name, with what the environment says is wrong with it."""
+
+import os
+from dataclasses import replace
+
+from backends.native import plugin as native
+from shim.spi.capabilities import Capability
+from shim.spi.hookspecs import hookimpl
+
+
+@hookimpl
+def shim_backend_info():
+    info = native.shim_backend_info()
+    off = {Capability(name) for name in os.environ.get("MINE_LACKS", "").split()}
+    return replace(info, name="mine", engine="engine of mine", capabilities=info.capabilities - off)
+
+
+@hookimpl
+def shim_probe():
+    return native.shim_probe()
+
+
+@hookimpl
+def shim_rtp_capabilities(kind, sender):
+    return native.shim_rtp_capabilities(kind=kind, sender=sender)
+
+
+@hookimpl
+def shim_create_peer_engine(config, sink):
+    if "MINE_IGNORES_PORTS" in os.environ:
+        config = replace(config, port_range=None)
+    return native.shim_create_peer_engine(config=config, sink=sink)
+'''
+ENTRY = """
+[[divergence]]
+id = "{id}"
+component = "peer"
+tests = ["{tests}"]
+kind = "engine"
+reason = "the engine picks its ports itself"
+since = 2020-01-01
+expires = {expires}
+"""
+PORTS = "test_configuration.py::test_candidates_keep_to_the_port_range"
+
+
+class ThirdParty:
+    """A distribution with a backend ``mine``, installed in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        package, metadata = folder / "mine_backend", folder / "mine-1.0.dist-info"
+        package.mkdir()
+        metadata.mkdir()
+        (package / "__init__.py").write_text("")
+        (package / "plugin.py").write_text(PLUGIN)
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text("[shim.backends]\nmine = mine_backend.plugin\n")
+
+    def register(self, id: str = "mine-ports", tests: str = PORTS, expires: str = "2999-12-31") -> None:
+        """Write a register with one divergence."""
+        text = ENTRY.format(id=id, tests=tests, expires=expires)
+        (self._folder / "mine_backend" / "divergences.toml").write_text(text)
+
+    def test(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run pytest with arguments, away from our project and its settings."""
+        return self.run([sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments], **environment)
+
+    def run(self, command: list[str], **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command where the backend is installed."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "SHIM_"))}
+        return subprocess.run(
+            command,
+            cwd=self._folder,
+            env={**inherited, "PYTHONPATH": str(self._folder), **environment},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> ThirdParty:
+    """Install the backend."""
+    return ThirdParty(tmp_path)
+
+
+def _suite(test: str, *options: str) -> tuple[str, ...]:
+    return (*options, "--pyargs", f"conformance.suite.{test}")
+
+
+def test_suite_runs_on_a_backend_of_somebody_else(mine: ThirdParty) -> None:
+    ended = mine.test(*_suite("test_jsep", "--backend=mine"))
+    assert ended.returncode == 0, ended.stdout
+    assert " passed" in ended.stdout
+
+
+def test_pairs_of_two_backends_run_in_both_orders(mine: ThirdParty) -> None:
+    listed = mine.test(
+        *_suite("test_jsep::test_glare_is_resolved_by_the_side_that_gives_way"),
+        "--collect-only", "-q", "--backend=mine", "--backend=native", "--pairs=cross",
+    )  # fmt: skip
+    assert set(re.findall(r"\[(.*)\]", listed.stdout)) == {"mine-native", "native-mine"}
+
+
+def test_header_names_engine_platform_and_seed(mine: ThirdParty) -> None:
+    printed = mine.test(*_suite("test_divergences", "--backend=mine", "--conformance-seed=42")).stdout
+    assert "seed 42" in printed
+    assert "backend mine: engine of mine" in printed
+
+
+def test_run_of_other_tests_loads_no_backend(mine: ThirdParty, tmp_path: Path) -> None:
+    (tmp_path / "test_app.py").write_text("def test_app():\n    import sys\n    assert 'shim' not in sys.modules\n")
+    ended = mine.test("test_app.py")
+    assert ended.returncode == 0, ended.stdout
+    assert "conformance:" not in ended.stdout
+
+
+def test_missing_capability_is_a_skip_that_names_it(mine: ThirdParty) -> None:
+    test = "test_parameters::test_tones_are_told_one_by_one_and_at_the_end"
+    ended = mine.test(*_suite(test, "--backend=mine", "-rs"), MINE_LACKS="rtp.dtmf")
+    assert (ended.returncode, "1 skipped" in ended.stdout) == (0, True), ended.stdout
+    assert "backend mine does not declare the capability rtp.dtmf" in ended.stdout
+
+
+def test_backend_that_the_machine_lacks_is_a_skip(mine: ThirdParty) -> None:
+    ended = mine.test(*_suite("test_events::test_state_is_set_before_its_event", "--backend=absent", "-rs"))
+    assert (ended.returncode, "1 skipped" in ended.stdout) == (0, True), ended.stdout
+    assert "this machine lacks backend absent" in ended.stdout
+
+
+def test_required_backend_that_the_machine_lacks_is_an_error(mine: ThirdParty) -> None:
+    ended = mine.test(*_suite("test_events::test_state_is_set_before_its_event", "--require-backend=absent"))
+    assert ended.returncode == 1, ended.stdout
+    assert "backend absent is required, but this machine lacks it" in ended.stdout
+
+
+def test_registered_divergence_is_an_expected_failure(mine: ThirdParty) -> None:
+    mine.register()
+    ended = mine.test(*_suite("test_configuration", "--backend=mine", "-rx"), MINE_IGNORES_PORTS="1")
+    assert (ended.returncode, "1 xfailed" in ended.stdout) == (0, True), ended.stdout
+    assert "mine: mine-ports (engine): the engine picks its ports itself" in ended.stdout
+
+
+def test_divergence_that_is_gone_fails_the_run(mine: ThirdParty) -> None:
+    mine.register()
+    ended = mine.test(*_suite("test_configuration", "--backend=mine"))
+    assert (ended.returncode, "XPASS(strict)" in ended.stdout) == (1, True), ended.stdout
+
+
+def test_expired_divergence_excuses_nothing(mine: ThirdParty) -> None:
+    mine.register(expires="2020-01-02")
+    ended = mine.test(
+        "--backend=mine", "--pyargs", "conformance.suite", "-k", "port_range or register", MINE_IGNORES_PORTS="1"
+    )
+    assert "mine-ports expired on 2020-01-02" in ended.stdout
+    assert "2 failed" in ended.stdout
+
+
+def test_divergence_that_matches_no_test_fails_the_run(mine: ThirdParty) -> None:
+    mine.register(tests="test_configuration.py::test_that_was_renamed")
+    ended = mine.test("--backend=mine", "--pyargs", "conformance.suite", "-k", "register")
+    assert (ended.returncode, "mine-ports is stale" in ended.stdout) == (1, True), ended.stdout
+
+
+def test_stale_entry_is_not_claimed_where_its_file_was_not_collected(mine: ThirdParty) -> None:
+    mine.register(tests="test_configuration.py::test_that_was_renamed")
+    assert mine.test(*_suite("test_divergences", "--backend=mine")).returncode == 0
+
+
+def test_failure_prints_a_command_that_repeats_it(mine: ThirdParty) -> None:
+    failed = mine.test(*_suite("test_configuration", "--backend=mine", "--pairs=same"), MINE_IGNORES_PORTS="1")
+    printed = next(line for line in failed.stdout.splitlines() if line.startswith("python -m pytest"))
+    again = mine.run([sys.executable, *shlex.split(printed)[1:]], MINE_IGNORES_PORTS="1")
+    assert "1 failed" in again.stdout, again.stdout
+    assert PORTS.partition("::")[2] in again.stdout
+
+
+def test_seed_repeats_random_choices(mine: ThirdParty) -> None:
+    test = _suite("test_datachannels::test_messages_of_many_sizes_keep_their_order", "--backend=mine")
+    assert mine.test(*test, "--conformance-seed=7").returncode == 0
+
+
+def test_suite_runs_in_parallel(mine: ThirdParty) -> None:
+    pytest.importorskip("xdist")
+    ended = mine.test(*_suite("test_jsep", "--backend=mine", "-n2"))
+    assert ended.returncode == 0, ended.stdout
