@@ -1,0 +1,152 @@
+"""Media across the seam: PyAV frames outside, WebCodecs objects inside."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, Final, Protocol
+
+import webrtc
+from av import AudioFrame, AudioResampler, VideoFrame
+from shim.spi.engines import Kind, MediaSource
+from shim.spi.errors import MediaStreamError
+
+logger = logging.getLogger(__name__)
+
+RATE: Final = 48000
+FORMATS: Final = {"I420": "yuv420p", "NV12": "nv12", "I422": "yuv422p", "I444": "yuv444p"}
+VIDEO_TIME_BASE: Final = Fraction(1, 90000)
+
+Media = Any
+"""A frame of PyAV, or wrtc's equivalent."""
+
+
+class Converter(Protocol):
+    """Turns frames of one side into frames of the other."""
+
+    def convert(self, frame: Media) -> Iterator[Media]:
+        """Yield what is ready."""
+        ...
+
+
+# --- out -------------------------------------------------------------------------------------------------
+
+
+async def pump(source: MediaSource, track: webrtc.MediaStreamTrackGenerator) -> None:
+    """Send what a track of the application gives until it ends, raises, or the task is cancelled."""
+    converter: Converter = OutgoingSound() if source.kind == "audio" else OutgoingPictures()
+    writer = track.writable.get_writer()
+    try:
+        while True:
+            for ready in converter.convert(await source.recv()):
+                await writer.write(ready)
+            await asyncio.sleep(0)  # a track that never waits must not starve the loop
+    except MediaStreamError:
+        logger.debug("track %s has ended", source.id)
+    except Exception as exc:
+        logger.warning("track %s: sending stops, as a frame could not be had or used: %r", source.id, exc)
+    finally:
+        writer.release_lock()
+
+
+class OutgoingSound:
+    """Makes 16 bit samples at 48 kHz of sound of any kind."""
+
+    def __init__(self) -> None:
+        self._form: tuple[str, str, int] | None = None
+
+    def convert(self, frame: Media) -> Iterator[webrtc.AudioData]:
+        """Yield the same sound."""
+        if not isinstance(frame, AudioFrame):
+            raise TypeError(f"an audio track returned {type(frame).__name__}, not an av.AudioFrame")
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form != self._form:
+            layout = "mono" if frame.layout.name == "mono" else "stereo"
+            self._form, self._resampler = form, AudioResampler("s16", layout, RATE)
+        frame.pts = None
+        for ready in self._resampler.resample(frame):
+            channels = len(ready.layout.channels)
+            samples = bytes(ready.planes[0])[: ready.samples * channels * 2]
+            yield webrtc.AudioData(webrtc.AudioDataInit("s16", RATE, ready.samples, channels, 0, samples))
+
+
+class OutgoingPictures:
+    """Makes I420 of pictures in any format."""
+
+    def convert(self, frame: Media) -> Iterator[webrtc.VideoFrame]:
+        """Yield the same picture."""
+        if not isinstance(frame, VideoFrame):
+            raise TypeError(f"a video track returned {type(frame).__name__}, not an av.VideoFrame")
+        # Not the track's own time: wrtc takes this for the capture time, on the monotonic clock.
+        moment = time.monotonic_ns() // 1000
+        if frame.format.name not in {"yuv420p", "yuvj420p"}:
+            frame = frame.reformat(format="yuv420p")
+        layout = list(_plane_layout(frame))
+        pixels = b"".join(bytes(plane) for plane in frame.planes)
+        init = webrtc.VideoFrameBufferInit("I420", frame.width, frame.height, moment, layout=layout)
+        yield webrtc.VideoFrame(pixels, init)
+
+
+def _plane_layout(frame: VideoFrame) -> Iterator[webrtc.PlaneLayout]:
+    offset = 0
+    for plane in frame.planes:
+        yield webrtc.PlaneLayout(offset, plane.line_size)
+        offset += plane.buffer_size
+
+
+# --- in --------------------------------------------------------------------------------------------------
+
+
+def incoming(kind: Kind) -> Converter:
+    """Return the converter of what is received."""
+    return IncomingSound() if kind == "audio" else IncomingPictures()
+
+
+class IncomingSound:
+    """Makes stereo frames of 20 ms, as aiortc does, of libwebrtc's blocks of 10 ms."""
+
+    def __init__(self) -> None:
+        self._resampler = AudioResampler("s16", "stereo", RATE, frame_size=RATE // 50)
+
+    def convert(self, frame: Media) -> Iterator[AudioFrame]:
+        """Yield a frame with every second block."""
+        layout = "mono" if frame.number_of_channels == 1 else "stereo"
+        block = AudioFrame(format="s16", layout=layout, samples=frame.number_of_frames)
+        block.sample_rate = int(frame.sample_rate)
+        samples = bytearray(frame.number_of_frames * frame.number_of_channels * 2)
+        frame.copy_to(samples, webrtc.AudioDataCopyToOptions(0, format="s16"))
+        block.planes[0].update(bytes(samples).ljust(block.planes[0].buffer_size, b"\0"))
+        yield from self._resampler.resample(block)
+
+
+class IncomingPictures:
+    """Makes yuv420p of what the decoder gives, timed by the sender's RTP clock from 0."""
+
+    def __init__(self) -> None:
+        self._last: int | None = None
+        self._pts = 0
+
+    def convert(self, frame: Media) -> Iterator[VideoFrame]:
+        """Yield the same picture."""
+        picture = VideoFrame(frame.coded_width, frame.coded_height, FORMATS[frame.format])
+        layout = list(_plane_layout(picture))
+        pixels = bytearray(sum(plane.buffer_size for plane in picture.planes))
+        frame.copy_to(pixels, webrtc.VideoFrameCopyToOptions(layout=layout)).result()
+        for plane, place in zip(picture.planes, layout, strict=True):
+            plane.update(memoryview(pixels)[place.offset : place.offset + plane.buffer_size])
+        if picture.format.name != "yuv420p":
+            picture = picture.reformat(format="yuv420p")
+        picture.pts, picture.time_base = self._time_of(frame), VIDEO_TIME_BASE
+        yield picture
+
+    def _time_of(self, frame: webrtc.VideoFrame) -> int:
+        rtp = frame.metadata().rtp_timestamp
+        moment = frame.timestamp * 90 // 1000 if rtp is None else rtp
+        if self._last is not None:
+            step = (moment - self._last) & 0xFFFFFFFF
+            self._pts += step - 0x100000000 if step & 0x80000000 else step
+        self._last = moment
+        return self._pts

@@ -1,0 +1,212 @@
+"""A transceiver of wrtc behind the seam."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import weakref
+from collections.abc import Coroutine, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+import webrtc
+from shim.spi.engines import (
+    Codec,
+    Direction,
+    Encoding,
+    EventSink,
+    Kind,
+    MediaSink,
+    MediaSource,
+    RtpSource,
+    SendParameters,
+)
+from shim.spi.events import ToneChanged
+
+from shim_wrtc.errors import translated
+from shim_wrtc.media import incoming, pump
+from shim_wrtc.values import apply_encodings, native_codec, rtp_source, send_parameters
+from shim_wrtc.watching import watch
+
+logger = logging.getLogger(__name__)
+
+SENDING: Final = frozenset({"sendrecv", "sendonly"})
+Tasks = set["asyncio.Task[None]"]
+
+
+class WrtcTransceiver:
+    """One transceiver. What it sends always comes from one generator, whichever track of the application feeds it.
+
+    :param generator: the native track that is sent.
+    :param tasks: tasks of the connection; whoever closes it ends them.
+    """
+
+    def __init__(
+        self,
+        native: webrtc.RTCRtpTransceiver,
+        kind: Kind,
+        generator: webrtc.MediaStreamTrackGenerator,
+        sink: EventSink,
+        tasks: Tasks,
+    ) -> None:
+        self.native = native
+        self.kind: Kind = kind
+        self.source: MediaSource | None = None
+        self._generator = generator
+        self._sink = sink
+        self._tasks = tasks
+        self._media_sink: MediaSink | None = None
+        self._pumping: asyncio.Task[None] | None = None
+        self._sending = False
+        self._jitter_target: float | None = None
+        self._wanted: tuple[Encoding, ...] | None = None
+        self._hears_tones = False
+
+    # --- what the SDK calls ------------------------------------------------------------------------------
+
+    def set_direction(self, direction: Direction) -> None:
+        """Set what the next offer or answer asks for."""
+        with translated("RTCRtpTransceiver.direction"):
+            self.native.direction = direction
+
+    def stop(self) -> None:
+        """Stop sending and receiving for good; the next negotiation rejects the section."""
+        with translated("RTCRtpTransceiver.stop"):
+            self.native.stop()
+        self.end()
+
+    def set_codec_preferences(self, codecs: Sequence[Codec]) -> None:
+        """Restrict and order what is negotiated next."""
+        with translated("RTCRtpTransceiver.setCodecPreferences"):
+            self.native.set_codec_preferences([native_codec(codec) for codec in codecs])
+
+    def replace_source(self, source: MediaSource | None) -> None:
+        """Send another track from now on, or nothing."""
+        self.source = source
+        self._restart()
+
+    def get_parameters(self) -> SendParameters:
+        """Return the sender's parameters; those that are on their way count."""
+        found = send_parameters(self.native.sender.get_parameters())
+        return found if self._wanted is None else replace(found, encodings=self._wanted)
+
+    def set_parameters(self, parameters: SendParameters) -> None:
+        """Apply encodings. wrtc does this in the background."""
+        self._wanted = parameters.encodings
+        self._spawn(self._apply(parameters.encodings))
+
+    def attach(self, sink: MediaSink) -> None:
+        """Deliver what is received to `sink` from now on."""
+        self._media_sink = sink
+        self._spawn(_receive(weakref.ref(self), self.kind, self.native.receiver.track))
+
+    def set_jitter_target(self, seconds: float | None) -> None:
+        """Ask for a receive delay; `None` for the configured one."""
+        wished = self._jitter_target if seconds is None else seconds
+        with translated("RTCRtpReceiver.jitterBufferTarget"):
+            self.native.receiver.jitter_buffer_target = None if wished is None else wished * 1000
+
+    def sources(self) -> tuple[RtpSource, ...]:
+        """Return SSRCs and CSRCs heard in the last ten seconds."""
+        receiver = self.native.receiver
+        found = (*receiver.get_synchronization_sources(), *receiver.get_contributing_sources())
+        return tuple(rtp_source(source) for source in found)
+
+    def can_insert_dtmf(self) -> bool:
+        """Tell whether tones can be sent now."""
+        dtmf = self.native.sender.dtmf
+        return dtmf is not None and dtmf.can_insert_dtmf
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        """Replace the tone buffer."""
+        dtmf = self.native.sender.dtmf
+        with translated("RTCDTMFSender.insertDTMF"):
+            if dtmf is None:
+                raise webrtc.InvalidStateError("only audio has tones")
+            if not self._hears_tones:
+                self._hears_tones = True
+                self._dtmf = dtmf  # wrtc calls the handlers of what somebody holds
+                watch(dtmf, "tonechange", self._on_tone)
+            dtmf.insert_dtmf(tones, round(duration * 1000), round(gap * 1000))
+
+    # --- what the engine calls -----------------------------------------------------------------------------
+
+    def configure_jitter(self, seconds: float) -> None:
+        """Set the delay that holds until the application asks for another one; 0 leaves it to libwebrtc."""
+        self._jitter_target = seconds or None
+        if seconds:
+            self.set_jitter_target(None)
+
+    def update(self, connected: bool) -> None:
+        """Take over what was negotiated: send when that is wanted and possible."""
+        sending = connected and self.native.current_direction in SENDING
+        if sending != self._sending:
+            self._sending = sending
+            self._restart()
+
+    def end(self) -> None:
+        """Stop what is sent, and end what is received."""
+        source, self.source = self.source, None
+        self._restart()
+        if source is not None:
+            source.stop()
+        self.end_receiving()
+
+    def end_receiving(self) -> None:
+        """Say that no frame will follow."""
+        sink, self._media_sink = self._media_sink, None
+        if sink is not None:
+            sink.end()
+
+    def deliver(self, frame: Any) -> None:  # noqa: ANN401 - of either kind
+        """Hand over one frame."""
+        if self._media_sink is not None:
+            self._media_sink.put(frame)
+
+    # --- inside ----------------------------------------------------------------------------------------------
+
+    def _restart(self) -> None:
+        if self._pumping is not None:
+            self._pumping.cancel()
+            self._pumping = None
+        if self._sending and self.source is not None:
+            self._pumping = self._spawn(pump(self.source, self._generator))
+
+    async def _apply(self, encodings: tuple[Encoding, ...]) -> None:
+        sender = self.native.sender
+        try:
+            parameters = sender.get_parameters()
+            apply_encodings(parameters, encodings)
+            await sender.set_parameters(parameters)
+        except (webrtc.RTCException, TypeError, ValueError) as exc:
+            logger.warning("RTCRtpSender.setParameters: %s (backend wrtc)", exc)
+        if self._wanted is encodings:
+            self._wanted = None
+
+    def _on_tone(self, event: Any) -> None:  # noqa: ANN401
+        self._sink.post(ToneChanged(self, event.tone))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: Kind, track: webrtc.MediaStreamTrack) -> None:
+    """Read a remote track to its end. Holds nothing of the application's while it waits."""
+    converter = incoming(kind)
+    processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, QUEUED[kind]))
+    async for received in processor.readable:
+        with received:
+            frames = () if track.muted else tuple(converter.convert(received))
+        owner = transceiver()
+        if owner is None:
+            return
+        for frame in frames:
+            owner.deliver(frame)
+        del owner
+
+
+QUEUED: Final = {"audio": 50, "video": 8}
+"""Blocks of 10 ms, or pictures, that may wait for the event loop."""
