@@ -64,7 +64,7 @@ class Transport:
 
     def configure(self, leg: Leg) -> None:
         """Take over what descriptions say now. Does no I/O."""
-        rolled_back = self.leg.gather and not leg.gather
+        rolled_back = self.leg.gather and not leg.gather and leg.remote is None
         self.leg = leg
         if rolled_back:
             self.ice.reset(leg.local)
