@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from backends.native.sctp_guard import is_endless
+from backends.native.tasks import end
 from shim.spi.engines import SctpState
 
 logger = logging.getLogger(__name__)
@@ -285,8 +286,7 @@ class OpenDtlsTransport(RTCDtlsTransport):
     async def stop(self) -> None:
         task = self._task
         await super().stop()
-        if task is not None:
-            await asyncio.wait([task])
+        await end([task] if task is not None else [])
 
 
 class ChannelHooks:

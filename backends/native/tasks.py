@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Coroutine, Iterable
+from typing import Any, Final
 
 logger = logging.getLogger(__name__)
+
+AGAIN_SECONDS: Final = 0.05
 
 
 class Tasks:
@@ -30,8 +32,14 @@ class Tasks:
 
     async def cancel(self) -> None:
         """Cancel every task but the calling one, and wait until they have ended."""
-        others = self._running - {asyncio.current_task()}
-        for task in others:
+        await end(self._running - {asyncio.current_task()})
+
+
+async def end(tasks: Iterable[asyncio.Future[Any]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    left = {task for task in tasks if not task.done()}
+    while left:
+        for task in left:
             task.cancel()
-        if others:
-            await asyncio.wait(others)
+        # Again and again, because before Python 3.12 `asyncio.wait_for` loses a cancellation that meets a result.
+        _, left = await asyncio.wait(left, timeout=AGAIN_SECONDS)
