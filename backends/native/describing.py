@@ -51,6 +51,7 @@ class OfferMaker:
                 build.add_transport(media, self._offered_leg(leg, restart), self._ports.fingerprints, "auto")
                 bundled += [slot.mid] if leg.id == 0 else []
         build.bundle(description, bundled)
+        self._session.origin.stamp(description)
         return build.with_candidates(description, lambda mid: values.leg_of.get(mid, 0), self._ports.candidates)
 
     def _new_sections(self, mids: set[str]) -> list[tuple[Slot, TransceiverRecord | None]]:
@@ -120,14 +121,16 @@ class AnswerMaker:
         build.bundle(description, [mid for mid in offer.parsed.bundle if mid in accepted])
         if not description.group[0].items:
             description.group.clear()
+        self._session.origin.stamp(description)
         return build.with_candidates(description, self._session.leg_id, self._ports.candidates)
 
     def _answer_section(self, section: Section) -> MediaDescription:
         record, data = self._session.record_of(section.mid), self._values.data
         if self._session.leg_id(section.mid) is not None:
-            if record is not None and record.usable and record.negotiated.offered is not None:
-                agreed = record.negotiated
-                direction = rules.both(record.direction, record.negotiated.offered)
+            if record is not None and record.negotiated.offered is not None:
+                # stop() changes the next offer, not this answer (webrtc-pc section 5.4): nothing but the media stops.
+                agreed, wanted = record.negotiated, "inactive" if record.stopping else record.direction
+                direction = rules.both(wanted, record.negotiated.offered)
                 codecs = rules.preferred(agreed.codecs, record.preferences)
                 return build.media_section(record, section.mid, direction, codecs, agreed.extensions, self._ports.cname)
             if section.is_data and data is not None and data.mid == section.mid:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from aiortc import clock
 from aiortc.codecs import is_rtx
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint, RTCDtlsParameters
 from aiortc.rtcicetransport import RTCIceCandidate, RTCIceParameters
@@ -29,9 +29,7 @@ Candidates = Callable[[int, str], tuple[list[RTCIceCandidate], bool]]
 
 def new_description(kind: str) -> SessionDescription:
     """Start an empty offer or answer."""
-    seconds = clock.current_ntp_time() >> 32
     description = SessionDescription()
-    description.origin = f"- {seconds} {seconds} IN IP4 0.0.0.0"
     description.msid_semantic.append(GroupDescription(semantic="WMS", items=["*"]))
     description.type = kind
     return description
@@ -97,6 +95,24 @@ def add_transport(
     media.ice = RTCIceParameters(usernameFragment=leg.local.ufrag, password=leg.local.password)
     media.ice_options = "trickle"
     media.dtls = RTCDtlsParameters(fingerprints=list(fingerprints), role=role)
+
+
+class Origin:
+    """Keeps the o= lines of one session: one id, and a version that rises with each change (RFC 9429 section 5.2.2)."""
+
+    def __init__(self) -> None:
+        self._id = secrets.randbits(62)
+        self._version = 1
+        self._last = ""
+
+    def stamp(self, description: SessionDescription) -> None:
+        """Write the o= line of a description that is complete but for its candidates."""
+        description.origin = None
+        content = str(description)
+        if content != self._last:
+            self._last = content
+            self._version += 1
+        description.origin = f"- {self._id} {self._version} IN IP4 0.0.0.0"
 
 
 def bundle(description: SessionDescription, mids: Sequence[str]) -> None:

@@ -31,7 +31,7 @@ class Leg:
 
     :param id: identity, for the life of the connection.
     :param remote: `None` until a remote description carries this transport.
-    :param gather: a local description has been set.
+    :param gather: a local description with these credentials has been set.
     :param connect: an answer has been applied.
     """
 

@@ -62,6 +62,7 @@ class Session:
         self.fresh: dict[int, Credentials] = {}
         self._stable: Snapshot | None = None
         self.restart_wanted = False
+        self.origin = build.Origin()
         self.values = SessionValues("stable", (), {0: Leg(0, new_credentials())}, {})
 
     # --- what the application adds ---
@@ -233,7 +234,6 @@ class Session:
             lite = bool(section.media.ice and section.media.ice.iceLite)
             controlling = lite if leg.controlling is None else leg.controlling
             self._set_leg(self._with_remote(replace(leg, controlling=controlling, lite=lite), section))
-        drop_unused(values)
 
     def _first_sections(self, used: list[Section]) -> dict[int, Section]:
         first: dict[int, Section] = {}
@@ -248,8 +248,8 @@ class Session:
         answering = self.values.signaling in {"stable", "have-remote-offer"}
         restarted = answering and leg.remote is not None and leg.remote != remote
         local = new_credentials() if restarted else leg.local
-        connect = leg.connect and not restarted
-        return replace(leg, local=local, remote=remote, fingerprints=fingerprints, connect=connect)
+        connect, gather = leg.connect and not restarted, leg.gather and not restarted
+        return replace(leg, local=local, remote=remote, fingerprints=fingerprints, connect=connect, gather=gather)
 
     def _accept(self, section: Section) -> bool:
         if section.rejected:
@@ -284,7 +284,7 @@ class Session:
         offered = rules.reverse(section.media.direction)
         record.negotiated = self._received(record, section, offered, codecs)
         record.negotiated = replace(record.negotiated, mid=section.mid, index=section.index, offered=offered)
-        return record.usable
+        return True
 
     def _unassociated(self, kind: Kind) -> TransceiverRecord | None:
         free = (r for r in self.values.records if r.kind == kind and r.negotiated.mid is None and r.usable)

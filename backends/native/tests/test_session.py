@@ -74,6 +74,11 @@ def ports_of(text: str) -> list[int]:
     return [int(port) for port in re.findall(r"m=\w+ (\d+)", text)]
 
 
+def origin_of(text: str) -> tuple[int, int]:
+    session_id, version = re.findall(r"o=- (\d+) (\d+) IN", text)[0]
+    return int(session_id), int(version)
+
+
 def test_sections_are_numbered_and_bundled() -> None:
     text = session("audio", "video", data=True).create_offer(restart=False)
     assert mlines(text) == ["audio", "video", "application"]
@@ -162,6 +167,28 @@ def test_a_stopped_transceiver_is_offered_as_rejected() -> None:
     assert a.values.legs[0].connect
 
 
+def test_stop_between_offer_and_answer_ends_media_but_not_the_section() -> None:
+    a, b = session("audio"), session()
+    offer(a, b)
+    b.values.records[0].stopping = True
+    text = answer(a, b)
+    assert ports_of(text) == [9]
+    assert "a=inactive" in text
+    assert ports_of(offer(b, a)) == [0]
+
+
+def test_the_version_rises_only_with_changes_and_the_id_stays() -> None:
+    a, b = session("audio"), session()
+    first = origin_of(offer(a, b))
+    answer(a, b)
+    assert origin_of(a.create_offer(restart=False)) == origin_of(a.create_offer(restart=False))
+    a.add(record("video"))
+    second = origin_of(a.create_offer(restart=False))
+    assert second[0] == first[0]
+    assert second[1] > first[1]
+    assert origin_of(b.create_offer(restart=False))[0] != first[0]
+
+
 def test_codec_preferences_order_offer_and_answer() -> None:
     a, b = session("audio"), session("audio")
     a.values.records[0].preferences = (Codec("audio/PCMA", 8000, 1), Codec("audio/opus", 48000, 2))
@@ -231,6 +258,33 @@ def test_an_answer_without_bundle_splits_the_transports() -> None:
     assert a.values.leg_of == b.values.leg_of == {"0": 0, "1": 1}
     assert a.values.legs[1].local == a.values.legs[0].local
     assert b.values.legs[1].local != b.values.legs[0].local
+
+
+def test_rolling_back_an_offer_that_drops_a_section_keeps_its_transport() -> None:
+    a, b = session("audio", "video"), session()
+    offer(a, b, lambda text: text.replace("a=group:BUNDLE 0 1\r\n", ""))
+    answer(a, b)
+    before = b.values.legs, b.values.leg_of
+    a.values.records[1].stopping = True
+    offer(a, b)
+    assert set(b.values.legs) == {0, 1}
+    b.roll_back()
+    assert (b.values.legs, b.values.leg_of) == before
+    a.roll_back()
+    offer(a, b)
+    answer(a, b)
+    assert set(a.values.legs) == set(b.values.legs) == {0}
+
+
+def test_a_restart_by_the_remote_gathers_when_the_answer_is_set() -> None:
+    a, b = session("audio"), session()
+    offer(a, b)
+    answer(a, b)
+    a.restart_wanted = True
+    offer(a, b)
+    assert not b.values.legs[0].gather
+    answer(a, b)
+    assert b.values.legs[0].gather
 
 
 BAD_OFFERS: list[tuple[Callable[[str], str], type[Exception]]] = [
