@@ -119,8 +119,6 @@ class AnswerMaker:
                 build.add_transport(media, self._values.legs[leg], self._ports.fingerprints, role)
                 accepted.append(section.mid)
         build.bundle(description, [mid for mid in offer.parsed.bundle if mid in accepted])
-        if not description.group[0].items:
-            description.group.clear()
         self._session.origin.stamp(description)
         return build.with_candidates(description, self._session.leg_id, self._ports.candidates)
 

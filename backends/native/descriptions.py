@@ -116,8 +116,9 @@ class Origin:
 
 
 def bundle(description: SessionDescription, mids: Sequence[str]) -> None:
-    """Group sections (RFC 8843)."""
-    description.group.append(GroupDescription(semantic="BUNDLE", items=list(mids)))
+    """Group sections (RFC 8843); peers refuse a group of none."""
+    if mids:
+        description.group.append(GroupDescription(semantic="BUNDLE", items=list(mids)))
 
 
 def with_candidates(

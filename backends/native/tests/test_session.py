@@ -177,6 +177,15 @@ def test_stop_between_offer_and_answer_ends_media_but_not_the_section() -> None:
     assert ports_of(offer(b, a)) == [0]
 
 
+def test_an_offer_with_nothing_to_bundle_has_no_group() -> None:
+    a, b = session("audio"), session()
+    offer(a, b)
+    answer(a, b)
+    a.values.records[0].stopping = True
+    assert "BUNDLE" not in offer(a, b)
+    assert "BUNDLE" not in answer(a, b)
+
+
 def test_the_version_rises_only_with_changes_and_the_id_stays() -> None:
     a, b = session("audio"), session()
     first = origin_of(offer(a, b))
