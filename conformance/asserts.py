@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -34,11 +35,13 @@ class Entry:
 
     :param source: name that the test gave to the object.
     :param detail: the state at that moment, or what the event carried.
+    :param at: seconds on the monotonic clock.
     """
 
     source: str
     event: str
     detail: str = ""
+    at: float = field(default_factory=time.monotonic, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.source}.{self.event}({self.detail})"

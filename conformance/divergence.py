@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -18,6 +18,9 @@ from shim.spi.hookspecs import ENTRY_POINT_GROUP
 
 if TYPE_CHECKING:
     from conformance.targets import Target
+
+COVERED: Final = pytest.StashKey[tuple[str, Divergence]]()
+"""On a test that is expected to fail: the backend, and the entry of its register."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def expect_failure(item: pytest.Item, targets: Iterable[Target], registers: dict
         if entry is not None:
             reason = f"{target}: {entry.id} ({entry.kind}): {entry.reason}"
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+            item.stash[COVERED] = (target.name, entry)
 
 
 def _home(backend: str) -> Path:

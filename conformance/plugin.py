@@ -17,6 +17,7 @@ import pytest
 
 if TYPE_CHECKING:
     from conformance.netsim import NetworkMaker
+    from conformance.report.evidence import Evidence
 
 SUITE: Final = Path(__file__).parent / "suite"
 MARKERS: Final = (
@@ -42,14 +43,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="test this backend, and fail if this machine lacks it (repeatable)",
     )
     group.addoption("--conformance-seed", type=int, default=None, metavar="N", help="seed of the tests' random choices")
+    group.addoption(
+        "--conformance-tier",
+        choices=("core", "full"),
+        default="full",
+        help="run only what every backend must do, or everything",
+    )
+    group.addoption(
+        "--conformance-report", default=None, metavar="DIR", help="write report.html, .json and junit.xml there"
+    )
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     if config.option.conformance_seed is None:
         # Workers of pytest-xdist inherit the options, hence the seed, of the process that starts them.
         config.option.conformance_seed = random.SystemRandom().randrange(2**32)
+    if config.option.conformance_report is not None:
+        from conformance.report.registration import register_report
+
+        register_report(config, Path(config.option.conformance_report))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.conformance_tier == "core":
+        from conformance.requirements import leave_out_optional
+
+        leave_out_optional(config, items)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -71,6 +93,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.failed and is_of_suite(item):
         report.sections.append(("repeat it with", repeat_command(item)))
     return report
+
+
+@pytest.fixture
+def evidence(request: pytest.FixtureRequest) -> Evidence:
+    """Take what the test puts on record for the report. See docs/conformance.md."""
+    from conformance.report.evidence import evidence_of
+
+    return evidence_of(request.node)
 
 
 @pytest.fixture

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
-from shim.spi.capabilities import Capability
+from shim.spi.capabilities import CORE, Capability
 
 if TYPE_CHECKING:
     from conformance.targets import Target
 
 Role = Literal["both", "offerer", "answerer"]
+LACKED: Final = pytest.StashKey[str]()
+"""On a test that a backend cannot run: the capability that it does not declare, in words."""
 
 
 def requires(*capabilities: Capability, of: Role = "both") -> pytest.MarkDecorator:
@@ -39,3 +41,18 @@ def missing_capability(
             if concerned and capability not in target.info.capabilities:
                 return f"backend {target} does not declare the capability {Capability(capability).value}"
     return None
+
+
+def leave_out_optional(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the suite's tests of what a backend may declare off."""
+    from conformance.plugin import is_of_suite
+
+    optional = {item for item in items if is_of_suite(item) and not wanted_of(item) <= CORE}
+    if optional:
+        config.hook.pytest_deselected(items=list(optional))
+        items[:] = [item for item in items if item not in optional]
+
+
+def wanted_of(item: pytest.Item) -> set[Capability]:
+    """Return what a test needs a backend to do."""
+    return {capability for mark in item.iter_markers("requires") for capability in mark.args}

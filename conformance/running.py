@@ -17,7 +17,7 @@ from conformance.asserts import PATIENCE, Arrivals, connect
 from conformance.divergence import Register, Selection, expect_failure, name_of, register_of
 from conformance.media import media_track
 from conformance.plugin import backend_names, is_of_suite
-from conformance.requirements import missing_capability
+from conformance.requirements import LACKED, missing_capability
 from conformance.targets import Pair, Peers, Target, foreign_pairs_of, pairs_of
 
 LIMIT: Final = 30.0
@@ -114,6 +114,7 @@ def check_requirements(item: pytest.Item) -> None:
                 pytest.fail(f"backend {target} is required, but this machine lacks it: {absence}", pytrace=False)
             pytest.skip(f"this machine lacks backend {target}: {absence}")
     if reason := missing_capability(item.iter_markers("requires"), targets, _roles(item)):
+        item.stash[LACKED] = reason
         pytest.skip(reason)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -100,15 +100,21 @@ class Pair:
 
 
 class Peers:
-    """The connections of one test; whoever made it closes them at the end."""
+    """The connections of one test; whoever made it closes them at the end.
 
-    def __init__(self) -> None:
+    :param follow: told of each connection, with a name for it.
+    """
+
+    def __init__(self, follow: Callable[[str, RTCPeerConnection], None] | None = None) -> None:
         self._open: list[RTCPeerConnection] = []
+        self._follow = follow
 
     def open(self, target: Target, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
         """Create a connection and look after it."""
         connection = target.connection(configuration)
         self._open.append(connection)
+        if self._follow is not None:
+            self._follow(f"{len(self._open)} {target}", connection)
         return connection
 
     def open_pair(

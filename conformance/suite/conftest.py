@@ -11,6 +11,7 @@ from conformance import running
 from conformance.divergence import name_of
 from conformance.leaks import Census, leaks_since
 from conformance.plugin import is_of_suite
+from conformance.report.evidence import Evidence
 from conformance.targets import Peers, Target
 
 _warmed: set[Target] = set()
@@ -36,9 +37,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 
 @pytest.fixture
-def peers() -> Peers:
+def peers(evidence: Evidence) -> Peers:
     """Create connections that are closed when the test ends."""
-    return Peers()
+    return Peers(evidence.connection)
 
 
 @pytest.fixture
