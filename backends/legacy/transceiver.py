@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from backends.legacy import parameters
@@ -22,6 +24,8 @@ from shim.spi.engines import (
     TransceiverState,
 )
 from shim.spi.errors import ShimError
+
+logger = logging.getLogger(__name__)
 
 DIRECTIONS: Final = {"sendrecv": 0, "sendonly": 1, "recvonly": 2, "inactive": 3}
 SENDING: Final = frozenset({"sendrecv", "sendonly"})
@@ -45,6 +49,7 @@ class LegacyTransceiver:
         self._sender = sender or Sender(connection, kind, None)
         self._receiver: Receiver | None = None
         self._stopped = False
+        self._wanted: tuple[Encoding, ...] = ()
         if connection.config.jitter_target > 0:
             self.set_jitter_target(None)
 
@@ -91,18 +96,37 @@ class LegacyTransceiver:
 
     def get_parameters(self) -> SendParameters:
         """Return the sender's parameters under a new transaction id."""
+        found = self._native_parameters()
+        # Until the section is negotiated, libwebrtc has no encoding where W3C wants one.
+        return found if found.encodings else replace(found, encodings=self._wanted or (Encoding(),))
+
+    def set_parameters(self, parameters_: SendParameters) -> None:
+        """Apply encodings; what comes too early for libwebrtc is applied once the section is negotiated."""
+        if self._native_parameters().encodings:
+            self._apply(parameters_.encodings)
+        else:
+            self._wanted = parameters_.encodings
+        self.limit_framerate(parameters_.encodings)
+
+    def _native_parameters(self) -> SendParameters:
         handle = self._check(self._lib.rtc_sender_get_parameters(self._handle), "getParameters")
         return parameters.send_parameters(self._connection.library.take_json(handle))
 
-    def set_parameters(self, parameters_: SendParameters) -> None:
-        """Apply encodings."""
-        encodings = parameters_.encodings
+    def _apply(self, encodings: Sequence[Encoding]) -> None:
         array, kept = parameters.native_encodings(self._connection.library, encodings)
-        transaction = parameters_.transaction_id.encode()
+        transaction = self._native_parameters().transaction_id.encode()
         result = self._lib.rtc_sender_set_parameters(self._handle, transaction, array, len(encodings), KEEP_DEGRADATION)
-        self._check(result, "setParameters")
         kept.clear()
-        self.limit_framerate(encodings)
+        self._check(result, "setParameters")
+
+    def _apply_wanted(self) -> None:
+        wanted, self._wanted = self._wanted, ()
+        if not wanted:
+            return
+        try:
+            self._apply(wanted)
+        except ShimError:
+            logger.exception("encodings that were set before the negotiation cannot be applied")
 
     def limit_framerate(self, encodings: Sequence[Encoding]) -> None:
         """Send no more frames than the fastest encoding takes."""
@@ -149,8 +173,10 @@ class LegacyTransceiver:
         """Take over what was negotiated: send when that is wanted and possible, end when it is over."""
         if state.stopped:
             self.end()
-        else:
-            self._sender.set_open(connected and state.current_direction in SENDING and not self._stopped)
+            return
+        if state.current_direction in SENDING:
+            self._apply_wanted()
+        self._sender.set_open(connected and state.current_direction in SENDING and not self._stopped)
 
     def end(self) -> None:
         """Stop what is sent, and end what is received."""
@@ -192,8 +218,7 @@ def add_transceiver(
         raise
     transceiver = LegacyTransceiver(connection, handle, kind, sender)
     if by_track and encodings:
-        current = transceiver.get_parameters()
-        transceiver.set_parameters(SendParameters(current.transaction_id, tuple(encodings)))
+        transceiver.set_parameters(replace(transceiver.get_parameters(), encodings=tuple(encodings)))
     transceiver.limit_framerate(encodings)
     return transceiver
 

@@ -1,5 +1,7 @@
 #include "channel.h"
 
+#include <rtc_base/time_utils.h>
+
 #include <utility>
 
 #include "json.h"
@@ -12,6 +14,7 @@ constexpr int64_t kMaxBuffered = 16 * 1024 * 1024;  // libwebrtc refuses more
 constexpr int kMaxPosted = 1 << 20;                 // keeps a flood of empty messages from eating the memory
 constexpr size_t kMaxLabel = 65535;
 constexpr auto kPause = webrtc::TimeDelta::Millis(5);      // between looks at what has been delivered
+constexpr auto kSettled = webrtc::TimeDelta::Millis(100);  // from opening to closing at least
 constexpr auto kPatience = webrtc::TimeDelta::Seconds(2);  // for acknowledgements of all channels
 
 }  // namespace
@@ -114,7 +117,9 @@ void Channel::CloseWhenDelivered(webrtc::TimeDelta patience) {
   const auto transport = peer->pc().GetSctpTransport();
   const int stream = channel_->id();  // a proxy: asking on the network thread would wait for this one
   const SctpBacklog backlog = RunOn(factory_->network(), [&] { return BacklogOf(transport.get(), stream); });
-  const bool sent = channel_->buffered_amount() == 0 && backlog.unsent == 0;
+  // A remote that learns of the channel and of its end at once drops the messages between.
+  const bool settled = rtc::TimeMillis() - opened_ms_ >= kSettled.ms();
+  const bool sent = settled && channel_->buffered_amount() == 0 && backlog.unsent == 0;
   // Other channels may keep the transport busy for ever: what has been sent is waited for only so long.
   if (sent && (backlog.unacked == 0 || patience <= webrtc::TimeDelta::Zero())) {
     channel_->Close();
@@ -132,6 +137,7 @@ void Channel::OnStateChange() {
   const auto state = channel_->state();
   id_ = channel_->id();
   state_ = state;
+  if (state == webrtc::DataChannelInterface::kOpen) opened_ms_ = rtc::TimeMillis();
   if (const webrtc::RTCError error = channel_->error();
       state == webrtc::DataChannelInterface::kClosed && !error.ok()) {
     Event event = NewEvent(RTC_EV_CHANNEL_ERROR);

@@ -65,6 +65,7 @@ class Channel final : public Object, public webrtc::DataChannelObserver {
   std::atomic<int64_t> handed_{0};
   std::atomic<int> posted_{0};
   bool observing_ = false;
+  int64_t opened_ms_ = 0;
 };
 
 }  // namespace rtc_shim

@@ -96,15 +96,17 @@ class Peer:
         """The session as last posted."""
         return self.log.all(SessionChanged)[-1].state
 
-    async def gathered(self) -> SessionDescription:
-        """Return the local description with all candidates."""
-        count = len(self.log.all(SessionChanged))
-        assert count
-        await self.log.until(IceGatheringChanged, lambda event: event.state == "complete")
+    async def gathered(self, times: int = 1) -> SessionDescription:
+        """Return the local description with all candidates, once they have been gathered so often."""
+        await self.log.until(IceGatheringChanged, lambda event: self.gatherings() >= times)
         state = self.engine.local_state()
         description = state.pending_local or state.current_local
         assert description is not None
         return description
+
+    def gatherings(self) -> int:
+        """Return how often gathering has ended."""
+        return sum(event.state == "complete" for event in self.log.all(IceGatheringChanged))
 
     async def connected(self) -> None:
         """Wait for the connection."""
@@ -132,14 +134,16 @@ class Pair:
     async def offer(self, *, ice_restart: bool = False) -> None:
         """Bring an offer to the answerer."""
         a, b = self.offerer, self.answerer
+        times = a.gatherings() + 1 if ice_restart else 1
         await a.engine.set_local_description(await a.engine.create_offer(ice_restart=ice_restart))
-        await b.engine.set_remote_description(await a.gathered())
+        await b.engine.set_remote_description(await a.gathered(times))
 
-    async def answer(self) -> None:
+    async def answer(self, *, ice_restart: bool = False) -> None:
         """Bring the answer back."""
         a, b = self.offerer, self.answerer
+        times = b.gatherings() + 1 if ice_restart else 1
         await b.engine.set_local_description(await b.engine.create_answer())
-        await a.engine.set_remote_description(await b.gathered())
+        await a.engine.set_remote_description(await b.gathered(times))
 
     async def negotiate(self) -> None:
         """Offer and answer."""

@@ -183,6 +183,20 @@ async def test_parameters_scale_and_limit_what_is_sent() -> None:
 
 
 @runs
+async def test_parameters_set_before_the_negotiation_hold_after_it() -> None:
+    async with Pair() as pair:
+        transceiver = pair.offerer.engine.add_transceiver("video", "sendonly", Picture(640, 480))
+        found = transceiver.get_parameters()
+        transceiver.set_parameters(type(found)(found.transaction_id, (Encoding(scale_resolution_down_by=2.0),)))
+        assert transceiver.get_parameters().encodings == (Encoding(scale_resolution_down_by=2.0),)
+        await pair.offer()
+        sinks = pair.receive()
+        await pair.answer()
+        await sinks["video"].until(lambda frame: (frame.width, frame.height) == (320, 240))
+        assert {frame.width for frame in sinks["video"].frames} == {320}
+
+
+@runs
 async def test_simulcast_is_offered() -> None:
     async with Pair() as pair:
         encodings = [

@@ -117,18 +117,15 @@ async def test_a_provisional_answer_is_taken() -> None:
         await asyncio.gather(pair.offerer.connected(), pair.answerer.connected())
 
 
-@pytest.mark.parametrize("by_offer", [True, False])
 @runs
-async def test_ice_restarts_and_data_goes_on(by_offer: bool) -> None:
+async def test_ice_restarts_and_data_goes_on() -> None:
     async with Pair() as pair:
         pair.offerer.engine.create_data_channel(DataChannelInit("d"))
         await pair.connect()
         await pair.offerer.log.until(ChannelOpened)
         before = pair.offerer.session.current_local
-        if not by_offer:
-            pair.offerer.engine.restart_ice()
-        await pair.offer(ice_restart=by_offer)
-        await pair.answer()
+        await pair.offer(ice_restart=True)
+        await pair.answer(ice_restart=True)
         after = pair.offerer.session.current_local
         assert before is not None
         assert after is not None
