@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from aioice import Candidate, Connection, TransportPolicy
@@ -59,6 +60,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_send": ("stream_id", "pp_id", "user_data", "expiry", "max_retransmits", "ordered"),
         "_transmit": (),
         "_transmit_reconfig": (),
+        "_reconfig_timer_expired": (),
         "_data_channel_close": ("channel",),
         "_data_channel_closed": ("stream_id",),
         "_data_channel_flush": (),
@@ -95,6 +97,11 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_inbound_streams_count",
         "_local_tsn",
         "_outbound_stream_seq",
+        "_reconfig_in_progress",
+        "_reconfig_queue",
+        "_reconfig_request",
+        "_reconfig_request_seq",
+        "_sent_queue",
         "_outbound_queue",
         "_outbound_streams_count",
         "_remote_max_message_size",
@@ -448,7 +455,19 @@ class OpenSctpTransport(RTCSctpTransport):
     async def _data_channel_flush(self) -> None:
         await self.try_flush()
 
+    def _reconfig_timer_expired(self) -> None:
+        request = self._reconfig_request
+        if self._reconfig_in_progress and request is not None:
+            # libwebrtc answers a repeated request as it did the first time: ask anew (RFC 6525 section 5.2.7 H2).
+            self._reconfig_request = replace(request, request_sequence=self._reconfig_request_seq)
+            self._reconfig_request_seq = tsn_plus_one(self._reconfig_request_seq)
+        super()._reconfig_timer_expired()
+
     async def _transmit_reconfig(self) -> None:
+        if self._reconfig_queue and not self._reconfig_request:
+            unacknowledged = {chunk.stream_id for chunk in (*self._sent_queue, *self._outbound_queue)}
+            if not unacknowledged.isdisjoint(self._reconfig_queue):
+                return  # the next acknowledgement comes back here
         try:
             await super()._transmit_reconfig()
         except ConnectionError:
