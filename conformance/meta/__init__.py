@@ -1,1 +1,1 @@
-"""Tests of the suite itself: what a third party relies on when it believes a result."""
+"""Tests of the suite itself: backends that are wrong on purpose, each of which some test must catch."""

@@ -1,0 +1,1 @@
+"""The mutants, one module per topic, each with its ``TOPIC``."""

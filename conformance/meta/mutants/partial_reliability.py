@@ -1,0 +1,53 @@
+"""Data channels over a bad network that are more reliable than they may be, or less than they must."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from conformance.meta.catalogue import Topic
+from conformance.meta.proxies import EngineProxy
+from shim.spi.engines import DataChannelEngine, DataChannelInit
+
+TOPIC: Final = Topic("partial reliability", "test_network.py")
+
+
+@TOPIC.proxy
+class ResendsAfterMaxRetransmits(EngineProxy):
+    """Send a message again however often, although a maximum was set."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        return super().create_data_channel(replace(init, max_retransmits=None))
+
+
+@TOPIC.proxy
+class LifetimeIgnored(EngineProxy):
+    """Send a message again however late, although a lifetime was set."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        return super().create_data_channel(replace(init, max_packet_life_time=None))
+
+
+@TOPIC.proxy
+class UnorderedWaits(EngineProxy):
+    """Let messages of an unordered channel wait for each other."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        return super().create_data_channel(replace(init, ordered=True))
+
+
+@TOPIC.proxy
+class OrderedOvertakes(EngineProxy):
+    """Let messages of an ordered channel overtake each other."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        return super().create_data_channel(replace(init, ordered=False))
+
+
+@TOPIC.proxy
+class ReliableGivesUp(EngineProxy):
+    """Send nothing again on a reliable channel."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        limit = 0 if init.max_packet_life_time is None else None
+        return super().create_data_channel(replace(init, max_retransmits=limit))
