@@ -52,6 +52,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
     RTCDtlsTransport: {
         "_set_role": ("role",),
         "_get_stats": (),
+        "_recv_next": (),
     },
     RTCSctpTransport: {
         "_handle_data": ("data",),
@@ -289,6 +290,15 @@ class OpenDtlsTransport(RTCDtlsTransport):
         """Return packets and bytes sent, packets and bytes received."""
         (stats,) = self._get_stats().values()
         return stats.packetsSent, stats.bytesSent, stats.packetsReceived, stats.bytesReceived
+
+    async def _recv_next(self) -> None:
+        try:
+            await super()._recv_next()
+        except ConnectionError:
+            raise
+        except Exception:
+            # What gets out of here ends the transport: one packet that a parser chokes on must not.
+            logger.debug("dropped a malformed packet", exc_info=True)
 
     async def stop(self) -> None:
         task = self._task
