@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
-from backends.native.errors import BACKEND
+from backends.native.errors import BACKEND, operation
 from backends.native.private import ChannelHooks, OpenSctpTransport
 from shim.spi.engines import ChannelState, DataChannelInit
 from shim.spi.errors import ChannelIdInUseError
@@ -36,6 +36,8 @@ OPEN: Final = 3
 OPEN_HEADER: Final = struct.Struct("!BBHLHH")
 UNORDERED: Final = 0x80
 MAX_STREAM_ID: Final = 65534
+QUEUE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes that a channel queues: what libwebrtc takes too."""
 
 Post = Callable[[Event], None]
 
@@ -84,12 +86,20 @@ class Channel(ChannelHooks):
         self._threshold = threshold
 
     def send(self, data: bytes | str) -> None:
-        """Queue one message."""
+        """Queue one message.
+
+        :raises OperationError: the queue is full; nothing has changed.
+        """
         if isinstance(data, str):
             payload, protocol = data.encode(), TEXT
         else:
             payload, protocol = bytes(data), BINARY
         size = len(payload)
+        if self._amount + size > QUEUE_LIMIT:
+            raise operation(
+                f"RTCDataChannel.send: {self._amount} bytes are queued, and {size} more would exceed the limit of "
+                f"{QUEUE_LIMIT}. Wait for bufferedamountlow."
+            )
         self._amount += size
         self.messages_sent += 1
         self.bytes_sent += size

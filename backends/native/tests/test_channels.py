@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from backends.native.channels import QUEUE_LIMIT
 from backends.native.sctp_guard import is_endless
 from backends.native.tests.peers import Peer, close, connected_pair, negotiate, run
 from shim.spi.engines import DataChannelInit, EngineConfig
-from shim.spi.errors import ChannelIdInUseError
+from shim.spi.errors import ChannelIdInUseError, OperationError
 from shim.spi.events import (
     ChannelAnnounced,
     ChannelBufferedAmountLow,
@@ -188,6 +189,25 @@ def test_limits_come_from_the_remote() -> None:
         a, b = await connected_pair()
         state = a.sink.of(SctpChanged)[-1]
         assert (state.state, state.max_message_size, state.max_channels) == ("connected", 262144, 65535)
+        await close(a, b)
+
+    run(scenario)
+
+
+def test_a_full_queue_is_refused_and_drained() -> None:
+    async def scenario() -> None:
+        a, b = await connected_pair()
+        channel = a.sink.of(ChannelOpened)[0].channel
+        piece = bytes(60_000)
+        while channel.buffered_amount + len(piece) <= QUEUE_LIMIT:
+            channel.send(piece)
+        amount = channel.buffered_amount
+        with pytest.raises(OperationError, match="bufferedamountlow"):
+            channel.send(piece)
+        assert channel.buffered_amount == amount
+        channel.set_buffered_amount_low_threshold(amount - 100_000)
+        await a.sink.first(ChannelBufferedAmountLow)
+        channel.send(piece)
         await close(a, b)
 
     run(scenario)
