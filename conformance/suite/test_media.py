@@ -354,11 +354,25 @@ async def test_removed_track_is_no_longer_offered(peers: Peers, pair: Pair) -> N
 @spec("webrtc-pc 5.4")
 @requires(Capability.TRANSCEIVER_STOP)
 async def test_stopped_transceiver_ends_the_remote_track(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    arriving = Arrivals(connected.answerer, "track")
+    connected.offerer.addTrack(tone_track(pair.offerer))
+    await negotiate(connected.offerer, connected.answerer)
+    received = await arriving.next()
+    await _hear(received, 440)
+    await _awaited(connected.offerer.getTransceivers()[0].stop())
+    await negotiate(connected.offerer, connected.answerer)
+    await _ended(received)
+
+
+@spec("webrtc-pc 5.4", "RFC 9429 5.2.2")
+@requires(Capability.TRANSCEIVER_STOP)
+async def test_connection_outlives_its_only_transceiver(peers: Peers, pair: Pair) -> None:
     offerer, answerer, received, _ = await _call(peers, pair, tone_track(pair.offerer))
     await _hear(received[0], 440)
     await _awaited(offerer.getTransceivers()[0].stop())
     await negotiate(offerer, answerer)
-    await _ended(received[0])
+    assert (offerer.signalingState, answerer.signalingState) == ("stable", "stable")
 
 
 @spec("webrtc-pc 4.4.1.6")
