@@ -8,7 +8,7 @@ import shlex
 import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -69,16 +69,13 @@ class Collector:
         elif report.when != "call":  # the end, or what pytest-xdist says of a worker that died
             self._end_test(self._phases.pop(report.nodeid))
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Any:
-        result = yield
-        limits = [] if exitstatus == pytest.ExitCode.INTERNAL_ERROR else self._limits()
-        self._journal.end(round(time.monotonic() - self._started, 3), int(exitstatus), limits)
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        self._journal.end(round(time.monotonic() - self._started, 3), int(exitstatus), self._limits(exitstatus))
         self._document = document_of(self._folder)
         write_files(self._document, self._folder)
         if self._document["verdict"]["status"] == "not-ready" and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED  # an expected failure that nobody has registered
-        return result
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self._document is not None:
@@ -100,7 +97,7 @@ class Collector:
             self._files.add(facts["file"])
         self._journal.result(record_of(phases), facts["column"])
 
-    def _limits(self) -> list[str]:
+    def _limits(self, exitstatus: int) -> list[str]:
         """Say what was left out of the tier that was asked for."""
         options = self._config.option
         asked = [text for text in (options.keyword and f"-k {options.keyword}", self._mark_limit()) if text]
@@ -111,6 +108,8 @@ class Collector:
             asked.append("single tests")
         if options.pairs != "all":
             asked.append(f"{options.pairs} pairs only")
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            asked.append("pytest itself failed")
         if self._ended < self._collected:
             asked.append(f"stopped after {self._ended} of {self._collected} tests")
         return asked
@@ -173,5 +172,6 @@ def _backend(name: str, is_asked_for: bool) -> BackendRecord:
         info = target.info
     except ShimError:
         return record  # its absence says why
-    record.update(version=info.version, engine=info.engine, capabilities=sorted(map(str, info.capabilities)))
+    record["version"], record["engine"] = info.version, info.engine
+    record["capabilities"] = sorted(map(str, info.capabilities))
     return record

@@ -134,7 +134,8 @@ def recorder_of(item: pytest.Item) -> Recorder:
 
 
 def _moments(trace: Trace | Iterable[object]) -> list[Moment]:
-    entries = list(getattr(trace, "entries", trace))
+    source: Any = trace
+    entries = list(getattr(source, "entries", source))
     kept = [Moment(at=getattr(entry, "at", None), text=str(entry)[:160]) for entry in entries[:MOST_MOMENTS]]
     if len(entries) > MOST_MOMENTS:
         kept.append(Moment(at=kept[-1]["at"], text=f"... and {len(entries) - MOST_MOMENTS} more"))

@@ -63,7 +63,7 @@ def document_of(folder: Path, death: str = "the process that ran the tests") -> 
     run["collected"] = next((entry["count"] for entry in entries if entry["kind"] == "collected"), len(tests))
     end = next((entry for entry in entries if entry["kind"] == "end"), None)
     if end is not None:
-        run.update(duration=end["duration"], exit_status=end["exit_status"], limits=end["limits"])
+        run["duration"], run["exit_status"], run["limits"] = end["duration"], end["exit_status"], end["limits"]
     else:
         started = {entry["facts"]["id"]: entry["facts"] for entry in entries if entry["kind"] == "start"}
         lost = [facts for name, facts in started.items() if name not in results]

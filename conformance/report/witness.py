@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Generator, Iterator
+from typing import Final
 
 import pytest
 
@@ -24,8 +24,8 @@ class Witness:
     """Puts facts and evidence on each report, as JSON."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None] | Any:
-        report: pytest.TestReport = yield
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
         evidence = _evidence(item, report) if report.when == "call" else None
         setattr(report, ATTRIBUTE, json.dumps({"facts": facts_of(item), "evidence": evidence}))
         return report
