@@ -17,7 +17,8 @@ from aioice.candidate import candidate_foundation, candidate_priority
 from aioice.ice import get_host_addresses, relayed_candidate
 from aioice.stun import TransactionError
 
-from backends.native.private import DatagramProtocol, OpenConnection
+from backends.native.datagrams import DatagramProtocol
+from backends.native.private import OpenConnection
 from shim.spi.engines import EngineConfig
 from shim.spi.events import CandidateFailed
 

@@ -15,9 +15,8 @@ from typing import Any, ClassVar, Final, Protocol, cast
 
 from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
-from aioice.stun import Message
 from aioice.turn import TurnTransport
-from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpRouter, RtpSender
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpSender
 from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import (
@@ -36,6 +35,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from backends.native.routing import MidRouter
 from backends.native.sctp_guard import is_endless
 from backends.native.tasks import end
 from shim.spi.engines import SctpState
@@ -127,26 +127,6 @@ def _give_up_relay(transport: object) -> None:
         parts["_TurnTransport__inner_protocol"].transport.close()
 
 
-class DatagramProtocol(StunProtocol):
-    """Tells STUN from the rest by the first byte (RFC 7983), and survives garbage."""
-
-    def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        if not data:
-            return
-        if isinstance(data, bytes) and data[0] > 3:
-            self.receiver.data_received(data, 1)
-            return
-        try:
-            super().datagram_received(data, addr)
-        except Exception:
-            logger.debug("dropped a malformed STUN message from %s", addr, exc_info=True)
-
-    def send_stun(self, message: Message, addr: tuple[str, int]) -> None:
-        # A lost socket must not make retransmissions raise. A relay looks after itself.
-        if isinstance(self.transport, TurnTransport) or not self.transport.is_closing():
-            super().send_stun(message, addr)
-
-
 class OpenConnection(Connection):
     """An aioice connection with the handles that incremental gathering and an early start of DTLS need."""
 
@@ -226,18 +206,6 @@ class OpenConnection(Connection):
 
     def _remote_candidates_expected(self) -> bool:
         return self.gathering or super()._remote_candidates_expected()
-
-
-class MidRouter(RtpRouter):
-    """Routes by the MID header extension first (RFC 8843 section 9.2), then as aiortc does."""
-
-    def route_rtp(self, packet: RtpPacket) -> RtpReceiver | None:
-        if packet.ssrc not in self.ssrc_table and packet.extensions.mid is not None:
-            receiver = self.mid_table.get(packet.extensions.mid)
-            if receiver is not None and receiver in self.payload_type_table.get(packet.payload_type, ()):
-                self.ssrc_table[packet.ssrc] = receiver
-                return receiver
-        return super().route_rtp(packet)
 
 
 class DatagramLink(Protocol):
