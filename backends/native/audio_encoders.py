@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fractions
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -37,7 +37,24 @@ FORMATS: Final = {
     "audio/pcma": _Format("pcm_alaw", 8000, 8000),
 }
 OPUS_BITRATE: Final = 96000
+OPUS_PTIMES: Final = (10, 20, 40, 60)
 OPUS_LOW_DELAY_BITRATE: Final = 48000
+
+
+def within(opus: OpusParameters, asked: Mapping[str, object]) -> OpusParameters:
+    """Return how to send Opus: as the application chose, as far as the remote takes that (RFC 7587 section 6.1).
+
+    :param asked: format parameters of the remote.
+    """
+    numbers = {name: int(text) for name, text in ((n, str(v)) for n, v in asked.items()) if text.isdecimal()}
+    limit, ptime = numbers.get("maxaveragebitrate"), numbers.get("ptime")
+    return OpusParameters(
+        bitrate=min(max(limit, 6000), opus.bitrate or OPUS_BITRATE) if limit else opus.bitrate,
+        stereo=False if numbers.get("stereo") == 0 else opus.stereo,
+        fec=False if numbers.get("useinbandfec") == 0 else opus.fec,
+        dtx=True if numbers.get("usedtx") and opus.dtx is None else opus.dtx,
+        ptime=ptime if ptime in OPUS_PTIMES and opus.ptime is None else opus.ptime,
+    )
 
 
 class SampleFilter:

@@ -83,7 +83,7 @@ class Connection:
             spawn=self.tasks.spawn,
         )
         ports = SessionPorts(
-            codecs=codecs_for,
+            codecs=lambda kind: codecs_for(kind, self.config.opus),
             extensions=header_extensions_for,
             fingerprints=self.certificate.getFingerprints(),
             create=self._create_for_remote,

@@ -8,7 +8,7 @@ from typing import Final
 from aiortc.codecs import CODECS, HEADER_EXTENSIONS, is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
-from backends.native.audio_encoders import FORMATS, AudioEncoder
+from backends.native.audio_encoders import FORMATS, AudioEncoder, within
 from backends.native.video_encoders import H264Encoder, VideoEncoder, Vp8Encoder
 from shim.spi.engines import EngineConfig, OpusParameters
 from shim.spi.errors import NotSupportedError
@@ -42,6 +42,8 @@ def _opus_wishes(opus: OpusParameters) -> dict[str, int | str | None]:
         "sprop-stereo": None if opus.stereo is None else int(opus.stereo),
         "useinbandfec": None if opus.fec is None else int(opus.fec),
         "usedtx": None if opus.dtx is None else int(opus.dtx),
+        "ptime": opus.ptime,
+        "minptime": opus.ptime and min(opus.ptime, 10),
     }
     return {name: value for name, value in wishes.items() if value is not None}
 
@@ -73,13 +75,14 @@ def get_encoder(
 ) -> AudioEncoder | VideoEncoder:
     """Create an encoder.
 
+    :param codec: with the parameters that the remote asks for.
     :param payload_size: largest RTP payload in bytes.
     :param with_level: work out audio levels.
     :raises NotSupportedError: there is no encoder for this codec.
     """
     mime = codec.mimeType.lower()
     if mime in FORMATS:
-        return AudioEncoder(mime, config.opus, with_level=with_level)
+        return AudioEncoder(mime, within(config.opus, codec.parameters), with_level=with_level)
     if mime in _VIDEO:
         return _VIDEO[mime](payload_size, config.bitrate)
     raise NotSupportedError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, cast
 
 from aiortc.codecs import is_rtx
@@ -16,6 +17,11 @@ from shim.spi.engines import Codec, Direction
 
 DIRECTIONS: Final[tuple[Direction, ...]] = ("inactive", "sendonly", "recvonly", "sendrecv")
 
+_WISHES: Final = {
+    *("cbr", "maxaveragebitrate", "maxplaybackrate", "maxptime", "minptime", "ptime"),
+    *("sprop-stereo", "stereo", "usedtx", "useinbandfec"),
+}
+"""Parameters of Opus that do not make it another format (RFC 7587 section 6.1)."""
 _PROFILES: Final = {"video/vp9": "profile-id", "video/av1": "profile"}
 
 
@@ -97,11 +103,24 @@ def preferred(codecs: Sequence[RTCRtpCodecParameters], preferences: Sequence[Cod
 
 def _is_preferred(codec: RTCRtpCodecParameters, preference: Codec) -> bool:
     same_name = codec.mimeType.lower() == preference.mime_type.lower() and codec.clockRate == preference.clock_rate
-    return same_name and _as_text(codec.parameters) == _as_text(preference.parameters)
+    return same_name and _format(codec.parameters) == _format(preference.parameters)
 
 
-def _as_text(parameters: Mapping[str, object]) -> dict[str, str]:
-    return {key: str(value) for key, value in parameters.items()}
+def _format(parameters: Mapping[str, object]) -> dict[str, str]:
+    return {key: str(value) for key, value in parameters.items() if key not in _WISHES}
+
+
+def with_remote_parameters(
+    codecs: Iterable[RTCRtpCodecParameters], section: Section | None
+) -> list[RTCRtpCodecParameters]:
+    """Return audio codecs as the remote wants to receive them; pictures are sent in the format agreed on."""
+    theirs = {codec.payloadType: codec for codec in section.media.rtp.codecs} if section is not None else {}
+    return [
+        replace(codec, parameters=dict(theirs[codec.payloadType].parameters))
+        if codec.payloadType in theirs and codec.mimeType.lower().startswith("audio/")
+        else codec
+        for codec in codecs
+    ]
 
 
 class PayloadTypes:
@@ -144,7 +163,7 @@ class PayloadTypes:
     def _same(a: RTCRtpCodecParameters, b: RTCRtpCodecParameters) -> bool:
         if is_rtx(a) or is_rtx(b):
             return is_rtx(a) and is_rtx(b) and a.mimeType == b.mimeType and _base_of(a) == _base_of(b)
-        return compatible(a, b) and _as_text(a.parameters) == _as_text(b.parameters)
+        return compatible(a, b) and _format(a.parameters) == _format(b.parameters)
 
 
 def common_extensions(

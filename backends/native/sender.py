@@ -215,7 +215,8 @@ class MediaSender(RtpSenderEnd):
         self._tones = tones_for(codec, parameters.codecs) if self.kind == "audio" else None
         with_level = any(extension.uri == AUDIO_LEVEL_URI for extension in parameters.headerExtensions)
         known = self._codec
-        if known is None or (known.mimeType, with_level) != (codec.mimeType, self._with_level):
+        same = known is not None and (known.mimeType, known.parameters) == (codec.mimeType, codec.parameters)
+        if not same or with_level != self._with_level:
             self._encoder, self._with_level, self._force_key = None, with_level, True
         self._codec = codec
 

@@ -16,7 +16,7 @@ from aiortc.rtcrtpparameters import (
     RTCRtpSendParameters,
 )
 
-from backends.native.negotiation import receives, sends, to_codec
+from backends.native.negotiation import receives, sends, to_codec, with_remote_parameters
 from backends.native.receiver import MediaReceiver
 from backends.native.records import Negotiated, TransceiverRecord
 from backends.native.sender import MediaSender
@@ -186,8 +186,9 @@ class Transceiver(TransceiverEngine):
 
     def _send_parameters(self, agreed: Negotiated) -> RTCRtpSendParameters:
         rtcp = RTCRtcpParameters(cname=self._owner.cname, mux=True, ssrc=self.sender.ssrc)
+        codecs = with_remote_parameters(agreed.codecs, agreed.remote)
         return RTCRtpSendParameters(
-            codecs=list(agreed.codecs), headerExtensions=list(agreed.extensions), muxId=agreed.mid or "", rtcp=rtcp
+            codecs=codecs, headerExtensions=list(agreed.extensions), muxId=agreed.mid or "", rtcp=rtcp
         )
 
     def _receive_parameters(self, agreed: Negotiated) -> RTCRtpReceiveParameters:

@@ -11,7 +11,7 @@ from av import AudioFrame, VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends.native.audio_encoders import AudioEncoder
+from backends.native.audio_encoders import AudioEncoder, within
 from backends.native.decoders import get_decoder
 from backends.native.decoding import QUEUE_MAX, DecodeThread, FrameDecoder, Outlet
 from backends.native.encoders import codecs_for, get_encoder
@@ -181,6 +181,15 @@ def test_opus_parameters_are_asked_of_the_remote() -> None:
     wishes = codecs_for("audio", OpusParameters(bitrate=32000, stereo=True, fec=False))[0].parameters
     assert wishes == {"maxaveragebitrate": 32000, "stereo": 1, "sprop-stereo": 1, "useinbandfec": 0}
     assert codecs_for("audio")[0].parameters == {}
+
+
+def test_opus_stays_within_what_the_remote_takes() -> None:
+    chosen = OpusParameters(bitrate=64000, stereo=True, fec=True)
+    assert within(chosen, {"minptime": 10, "useinbandfec": 1}) == chosen
+    asked = {"maxaveragebitrate": "20000", "stereo": 0, "useinbandfec": 0, "usedtx": "1", "ptime": "40"}
+    assert within(chosen, asked) == OpusParameters(bitrate=20000, stereo=False, fec=False, dtx=True, ptime=40)
+    assert within(OpusParameters(ptime=10, dtx=False), asked).ptime == 10
+    assert within(OpusParameters(), {"maxaveragebitrate": "none", "ptime": "33"}) == OpusParameters()
 
 
 def test_decoding_that_cannot_keep_up_drops_to_a_key_frame() -> None:

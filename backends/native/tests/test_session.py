@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import pytest
 from aiortc.rtcdtlstransport import RTCDtlsFingerprint
 
 from backends.native.encoders import codecs_for, header_extensions_for
+from backends.native.negotiation import with_remote_parameters
 from backends.native.records import TransceiverRecord
 from backends.native.session import Session, SessionPorts
-from shim.spi.engines import Codec, Direction, Kind, TransceiverEngine
+from shim.spi.engines import Codec, Direction, Kind, OpusParameters, TransceiverEngine
 from shim.spi.errors import InvalidModificationError, InvalidStateError, SdpSyntaxError
 
 
@@ -204,6 +205,20 @@ def test_codec_preferences_order_offer_and_answer() -> None:
     assert "AVPF 8 96\r\n" in offer(a, b)
     b.values.records[0].preferences = (Codec("audio/opus", 48000, 2),)
     assert "AVPF 96\r\n" in answer(a, b)
+
+
+def test_opus_wishes_are_told_and_heard_but_do_not_change_the_format() -> None:
+    a, b = session("audio"), session("audio")
+    wishes = OpusParameters(stereo=True, dtx=True, ptime=40)
+    a.ports = replace(a.ports, codecs=lambda kind: codecs_for(kind, wishes))
+    a.values.records[0].preferences = (Codec("audio/opus", 48000, 2),)
+    text = offer(a, b)
+    assert "a=fmtp:96 stereo=1;sprop-stereo=1;usedtx=1;ptime=40;minptime=10\r\n" in text
+    agreed = b.values.records[0].negotiated
+    assert agreed.codecs[0].parameters == {}
+    assert with_remote_parameters(agreed.codecs, agreed.remote)[0].parameters["ptime"] == "40"
+    assert "a=fmtp:96" not in answer(a, b)
+    assert "AVPF 96\r\n" in a.create_offer(restart=False)
 
 
 def test_rolling_back_a_local_offer_forgets_mids() -> None:
