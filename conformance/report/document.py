@@ -13,10 +13,10 @@ from conformance.report.schema import (
     Cell,
     Column,
     ReportDocument,
+    Result,
     Row,
     Run,
     State,
-    TestRecord,
 )
 from conformance.report.verdict import judge
 
@@ -27,7 +27,7 @@ _ACRONYMS: Final = {"sdp", "ice", "dtls", "jsep"}
 
 
 def make_document(
-    tests: Sequence[TestRecord], columns: Sequence[Column], run: Run, backends: Sequence[BackendRecord]
+    tests: Sequence[Result], columns: Sequence[Column], run: Run, backends: Sequence[BackendRecord]
 ) -> ReportDocument:
     """Judge the tests and lay them out."""
     tests = sorted(tests, key=lambda test: test["id"])
@@ -54,7 +54,7 @@ def worst(states: Iterable[State]) -> State:
     return min(states, key=WORST_FIRST.index)
 
 
-def _rows(tests: Iterable[TestRecord]) -> list[Row]:
+def _rows(tests: Iterable[Result]) -> list[Row]:
     keys = sorted({key for test in tests for key in test["rows"]}, key=lambda key: (not key.startswith("core/"), key))
     return [_row(key) for key in keys]
 
@@ -67,7 +67,7 @@ def _row(key: str) -> Row:
     return Row(key=key, group="core", label=" ".join(words))
 
 
-def _cells(tests: Iterable[TestRecord]) -> list[Cell]:
+def _cells(tests: Iterable[Result]) -> list[Cell]:
     states: dict[tuple[str, str], Counter[State]] = {}
     for test in tests:
         for row in test["rows"]:

@@ -8,7 +8,7 @@ from typing import Any, Final, TextIO
 
 from conformance.report.document import make_document
 from conformance.report.judging import make_record
-from conformance.report.schema import BackendRecord, Column, Facts, ReportDocument, Run, TestRecord
+from conformance.report.schema import BackendRecord, Column, Facts, ReportDocument, Result, Run
 
 FILE_NAME: Final = "journal.jsonl"
 
@@ -32,7 +32,7 @@ class Journal:
         """Note a test that has been set up."""
         self._write("start", facts=facts)
 
-    def result(self, record: TestRecord, column: Column) -> None:
+    def result(self, record: Result, column: Column) -> None:
         """Note a test that has ended."""
         self._write("result", record=record, column=column)
 

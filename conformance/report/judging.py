@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
-from conformance.report.schema import Column, EvidenceData, Excuse, Facts, State, TestRecord
+from conformance.report.schema import Column, EvidenceData, Excuse, Facts, Result, State
 from conformance.report.witness import ATTRIBUTE
 from shim.spi.capabilities import CORE
 
@@ -37,7 +37,7 @@ def unknown(nodeid: str) -> Facts:
     )
 
 
-def record_of(reports: Sequence[Any]) -> TestRecord:
+def record_of(reports: Sequence[Any]) -> Result:
     """Judge one test.
 
     :param reports: of its phases, in order, at least one.
@@ -68,11 +68,11 @@ def make_record(
     summary: str = "",
     failure: str = "",
     evidence: EvidenceData | None = None,
-) -> TestRecord:
+) -> Result:
     """Put a record together."""
     optional = [capability for capability in facts["capabilities"] if capability not in CORE]
     excuse: Excuse | None = facts.get("excuse")
-    return TestRecord(
+    return Result(
         id=facts["id"],
         file=facts["file"],
         rows=optional or [f"core/{facts['file'].removeprefix('test_').removesuffix('.py')}"],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from conformance.report.document import WORST_FIRST, worst
 from conformance.report.plots import line_plot
-from conformance.report.schema import Column, Descriptions, Events, Excuse, ReportDocument, Row, State, TestRecord
+from conformance.report.schema import Column, Descriptions, Events, Excuse, ReportDocument, Result, Row, State
 from conformance.report.sections import link_of
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Square:
     anchor: str
     row: Row
     column: Column
-    tests: list[TestRecord] = field(default_factory=list)
+    tests: list[Result] = field(default_factory=list)
 
     @property
     def state(self) -> State:
@@ -163,17 +163,17 @@ def _groups(columns: Iterable[Column]) -> list[tuple[str, int]]:
     return [(label, counts[kind]) for kind, label in _KINDS.items() if counts[kind]]  # type: ignore[index]
 
 
-def _divergences(tests: Iterable[TestRecord]) -> list[tuple[Excuse, list[TestRecord]]]:
+def _divergences(tests: Iterable[Result]) -> list[tuple[Excuse, list[Result]]]:
     """Return the entries that excuse a test, the next to expire first."""
-    found: dict[tuple[str, str], tuple[Excuse, list[TestRecord]]] = {}
+    found: dict[tuple[str, str], tuple[Excuse, list[Result]]] = {}
     for test in tests:
         if test["state"] == "divergence" and (excuse := test["excuse"]) is not None:
             found.setdefault((excuse["backend"], excuse["id"]), (excuse, []))[1].append(test)
     return sorted(found.values(), key=lambda pair: pair[0]["expires"])
 
 
-def _by_reason(tests: Iterable[TestRecord], state: State) -> list[tuple[str, list[TestRecord]]]:
-    found: dict[str, list[TestRecord]] = {}
+def _by_reason(tests: Iterable[Result], state: State) -> list[tuple[str, list[Result]]]:
+    found: dict[str, list[Result]] = {}
     for test in tests:
         if test["state"] == state:
             found.setdefault(test["reason"], []).append(test)

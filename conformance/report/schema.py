@@ -128,7 +128,7 @@ class Facts(TypedDict):
     unsupported: NotRequired[str]
 
 
-class TestRecord(TypedDict):
+class Result(TypedDict):
     """One test: ``reason`` says why it was skipped or excused, ``summary`` is the failure's first line."""
 
     id: str
@@ -200,4 +200,4 @@ class ReportDocument(TypedDict):
     rows: list[Row]
     columns: list[Column]
     cells: list[Cell]
-    tests: list[TestRecord]
+    tests: list[Result]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from conformance.report.schema import Column, Run, State, TestRecord, Verdict
+from conformance.report.schema import Column, Result, Run, State, Verdict
 
 BASELINE: Final = "legacy"
 """What others are to replace, where it was tested too."""
@@ -16,7 +16,7 @@ _NAMED: Final = 3
 """How many failures the line names."""
 
 
-def judge(tests: Sequence[TestRecord], columns: Sequence[Column], run: Run) -> Verdict:
+def judge(tests: Sequence[Result], columns: Sequence[Column], run: Run) -> Verdict:
     """Say whether the backends may be trusted, and on what grounds."""
     counts: dict[State, int] = dict(Counter(test["state"] for test in tests))
     core = [test for test in tests if test["core"] and test["state"] in RAN]
@@ -42,7 +42,7 @@ def judge(tests: Sequence[TestRecord], columns: Sequence[Column], run: Run) -> V
     return verdict
 
 
-def _claim(tests: Sequence[TestRecord], columns: Sequence[Column], run: Run) -> str:
+def _claim(tests: Sequence[Result], columns: Sequence[Column], run: Run) -> str:
     """Say what has been proved."""
     names = backends_that_ran(tests, columns)
     scope = " for CORE" if run["tier"] == "core" else ""
@@ -55,7 +55,7 @@ def _claim(tests: Sequence[TestRecord], columns: Sequence[Column], run: Run) -> 
     return f"{_and(names)} conforms{scope}"
 
 
-def backends_that_ran(tests: Iterable[TestRecord], columns: Iterable[Column]) -> list[str]:
+def backends_that_ran(tests: Iterable[Result], columns: Iterable[Column]) -> list[str]:
     """Return the backends of which at least one test ran, in the order of the columns."""
     ran = {test["column"] for test in tests if test["state"] in RAN}
     alone = [column["offerer"] for column in columns if column["key"] in ran and column["kind"] == "backend"]
@@ -68,7 +68,7 @@ def backends_that_ran(tests: Iterable[TestRecord], columns: Iterable[Column]) ->
     return list(dict.fromkeys([*alone, *paired]))
 
 
-def _figures(verdict: Verdict, tests: Sequence[TestRecord]) -> str:
+def _figures(verdict: Verdict, tests: Sequence[Result]) -> str:
     counts = verdict["counts"]
     parts = [f"CORE {verdict['core_same']}/{verdict['core_total']} same"]
     optional = [test for test in tests if not test["core"] and test["state"] in RAN]
@@ -85,7 +85,7 @@ def _figures(verdict: Verdict, tests: Sequence[TestRecord]) -> str:
     return "; ".join(parts)
 
 
-def _failures(failures: Sequence[TestRecord]) -> str:
+def _failures(failures: Sequence[Result]) -> str:
     core = [test["id"] for test in failures if test["core"]]
     optional = [test["id"] for test in failures if not test["core"]]
     parts = [f"{counted(len(core), 'CORE failure')}: {_some(core)}"] if core else []
