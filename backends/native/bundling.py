@@ -37,6 +37,13 @@ def _leg_for(values: SessionValues, group: Sequence[str], taken: set[int]) -> in
     return new
 
 
+def renew_first(values: SessionValues) -> None:
+    """Start the first leg over when nothing is left on it: the remote drops its transport too."""
+    first = values.legs[0]
+    if first.remote is not None and 0 not in values.leg_of.values():
+        values.legs = {**values.legs, 0: Leg(0, new_credentials(), serial=first.serial + 1)}
+
+
 def drop_unused(values: SessionValues) -> None:
     """Forget legs that carry nothing; the first one stays, for sections to come."""
     used = {0, *values.leg_of.values()}

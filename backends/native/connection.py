@@ -182,10 +182,13 @@ class Connection:
         """Create, configure and drop transports to match the legs. Does no I/O."""
         values = self.session.values
         for leg_id, leg in values.legs.items():
-            if leg_id in self.transports:
-                self.transports[leg_id].configure(leg)
-            else:
-                self.transports[leg_id] = Transport(leg, self.config, self.certificate, self._hooks)
+            known = self.transports.get(leg_id)
+            if known is not None and known.leg.serial == leg.serial:
+                known.configure(leg)
+                continue
+            if known is not None:
+                self.spawn(known.close())
+            self.transports[leg_id] = Transport(leg, self.config, self.certificate, self._hooks)
         for leg_id in set(self.transports) - set(values.legs):
             self.spawn(self.transports.pop(leg_id).close())
         for transceiver in self.transceivers:
@@ -348,7 +351,8 @@ class Connection:
             self.post(ConnectionChanged(state))
 
     def _closed_by_remote(self, transport: Transport) -> None:
-        if all(t.dtls_state == "closed" for t in self.used):
+        # Without sections there is nothing to say goodbye to: the remote has only dropped the transport.
+        if self.used and all(t.dtls_state == "closed" for t in self.used):
             self._end()
 
     def _end(self) -> None:

@@ -30,6 +30,7 @@ class Leg:
     """What descriptions say about one transport. Replaced as a whole, so that a rollback is an assignment.
 
     :param id: identity, for the life of the connection.
+    :param serial: rises when the leg starts over, with another transport.
     :param remote: `None` until a remote description carries this transport.
     :param gather: a local description with these credentials has been set.
     :param connect: an answer has been applied.
@@ -44,3 +45,4 @@ class Leg:
     lite: bool = False
     gather: bool = False
     connect: bool = False
+    serial: int = 0

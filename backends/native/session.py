@@ -16,7 +16,7 @@ from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtension
 
 from backends.native import descriptions as build
 from backends.native import negotiation as rules
-from backends.native.bundling import assign_legs, drop_unused
+from backends.native.bundling import assign_legs, drop_unused, renew_first
 from backends.native.describing import AnswerMaker, OfferMaker
 from backends.native.errors import modification
 from backends.native.legs import Credentials, DtlsRole, Leg, new_credentials
@@ -179,6 +179,7 @@ class Session:
 
     def _finish(self) -> None:
         self._stable = None
+        renew_first(self.values)
         self.restart_wanted = self.restart_wanted and any(
             leg.local not in self.fresh.values() for leg in self.values.legs.values() if leg.remote
         )
