@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import typer
 
 COMMANDS = {
+    "bench": "Measure the engines against each other, in turn.",
     "call": "Make a real call with audio, video and data, record it, and measure it.",
     "doctor": "Show every backend: what is inside, whether it runs here, what it can do.",
     "explain": "Tell which backend would serve now, and why.",

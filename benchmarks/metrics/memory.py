@@ -1,0 +1,79 @@
+"""Memory of a process: idle, with a data channel, with a call."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Mapping
+from typing import Final
+
+from benchmarks import machine
+from benchmarks.media import Bursts, Ear, Eye, Pictures
+from benchmarks.metric import Effort, Figure, Metric, Target
+from benchmarks.metrics.data import open_pair
+from benchmarks.pacing import Pace
+from benchmarks.subjects.base import Subject
+
+
+async def resident(subject: Subject, effort: Effort) -> Mapping[str, float]:
+    """Return the memory after each step, in MB (10^6 bytes). Needs a process that has done nothing yet."""
+    found = {"imported": rss()}
+    pair = subject.pair()
+    try:
+        await open_pair(pair)
+        found["data"] = rss()
+    finally:
+        await pair.close()
+    found["call"] = await _call(subject, effort.pick(4.0, 1.5))
+    found["per_core"] = found["call"] / machine.cores()
+    return found
+
+
+async def _call(subject: Subject, seconds: float) -> float:
+    pair, sound, pictures = subject.pair(), Pace(Bursts()), Pace(Pictures(640, 480))
+    ear, eye = Ear(sound), Eye(pictures)
+
+    def take(frame: object, now: float) -> None:
+        # Nothing is kept: the memory of what measures is not the subject's.
+        (eye if hasattr(frame, "width") else ear).take(frame, now)  # type: ignore[arg-type]
+        eye.forget()
+
+    try:
+        pair.send(sound)
+        pair.send(pictures, "VP8")
+        pair.receive(take)
+        await pair.connect()
+        await asyncio.sleep(seconds)
+        return rss()
+    finally:
+        await pair.close()
+
+
+def rss() -> float:
+    """Return the memory of this process in MB, garbage collected."""
+    from shim.calls.usage import rss_mib
+
+    gc.collect()
+    return rss_mib() * (1 << 20) / 1e6
+
+
+METRICS = (
+    Metric(
+        name="memory",
+        title="memory of a process",
+        group="resources",
+        about="Resident set in a process of its own: libraries loaded; after one pair with a data channel; during a call with "
+        "Opus and VP8 640x480 at 30 per second in one direction, both ends in the process (as much coding as one end of a "
+        "call in both directions). The interpreter and what measures are in it: about 20 MB, for everyone.",
+        figures=(
+            Figure("imported", "imported", "MB"),
+            Figure("data", "one data pair", "MB"),
+            Figure("call", "audio + video call", "MB", targets=(Target(0.67),)),
+            Figure("per_core", "call, per core", "MB", targets=(Target(32, over=None),)),
+        ),
+        measure=resident,
+        rounds=4,
+        quick_rounds=3,
+        isolated=True,
+    ),
+)
