@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from conformance.asserts import (
+    PATIENCE,
     Arrivals,
     ChannelArrivals,
     Endpoint,
@@ -484,19 +485,12 @@ async def test_closing_the_connection_closes_its_channels(peers: Peers, pair: Pa
 async def test_iteration_over_messages_ends_with_the_channel(peers: Peers, pair: Pair) -> None:
     offerer, answerer = peers.open_pair(pair)
     near = offerer.createDataChannel("chat")
-    received: list[bytes | str] = []
-
-    async def collect(channel: Any) -> None:
-        received.extend([message async for message in channel])
-
-    collecting: list[asyncio.Task[None]] = []
-    answerer.on("datachannel", lambda channel: collecting.append(asyncio.ensure_future(collect(channel))))
+    iterators = asyncio.get_running_loop().create_future()
+    answerer.on("datachannel", lambda channel: iterators.set_result(aiter(channel)))
     await negotiate(offerer, answerer)
     await opened(near)
     for text in ("one", "two"):
         near.send(text)
     near.close()
-    await closed(near)
-    await until(answerer, ("datachannel",), lambda: bool(collecting), "a channel")
-    await asyncio.wait_for(collecting[0], 10)
+    received = [message async for message in await asyncio.wait_for(iterators, PATIENCE)]
     assert received == ["one", "two"]
