@@ -67,6 +67,7 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_data_channel_flush": (),
         "_abort": (),
         "_maybe_abandon": ("chunk",),
+        "_t1_expired": (),
         "_update_rto": ("R",),
     },
     RTCCertificate: {"__init__": ("key", "cert")},
@@ -107,6 +108,7 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_outbound_streams_count",
         "_remote_max_message_size",
         "_remote_port",
+        "_rto",
         "_srtt",
     ),
     RTCCertificate: ("_key", "_cert"),
@@ -116,6 +118,10 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
 
 
 CLOSE_SECONDS: Final = 0.5
+RETRY_FIRST: Final = 1.0
+"""Seconds until the first packet of an association is repeated, if there is no answer (RFC 9260 section 16)."""
+RETRY_LIMIT: Final = 3.0
+"""Seconds between its later repetitions: aiortc's constant, which keeps trying for as long as aiortc does."""
 
 
 def _give_up_relay(transport: object) -> None:
@@ -198,6 +204,14 @@ class OpenConnection(Connection):
             for protocol in protocols:
                 _give_up_relay(protocol.transport)
             await asyncio.wait([self._close_task])
+
+    def abandon(self) -> None:
+        """Close every socket without waiting for anything."""
+        self._closing = True
+        for protocol in self._protocols:
+            _give_up_relay(protocol.transport)
+            if not isinstance(protocol.transport, TurnTransport):
+                protocol.transport.close()
 
     def hurry(self) -> None:
         """Start a check now instead of at the next tick of the pace."""
@@ -317,6 +331,7 @@ class OpenSctpTransport(RTCSctpTransport):
         room = USERDATA_MAX_LENGTH if mtu is None else (mtu - self.PACKET_OVERHEAD) // 4 * 4
         # Not above aiortc's own size: a remote on aiortc reads records of up to 1500 bytes.
         self._fragment = min(room, USERDATA_MAX_LENGTH)
+        self._rto = RETRY_FIRST
 
     async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
         """Take one message, or one of the channel protocol (RFC 8832)."""
@@ -415,6 +430,10 @@ class OpenSctpTransport(RTCSctpTransport):
         self._fastest = min(self._fastest, R)
         if self._fast_window < self._cwnd and 3 * self._fastest + 0.005 < R:
             self._cwnd -= USERDATA_MAX_LENGTH
+
+    def _t1_expired(self) -> None:
+        self._rto = min(2 * self._rto, RETRY_LIMIT)
+        super()._t1_expired()
 
     def _maybe_abandon(self, chunk: DataChunk) -> bool:
         # The remote has it: a FORWARD TSN past it would make libwebrtc throw it away.
