@@ -5,17 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import webrtc
-from shim.spi.engines import DataChannelInit, EventSink
-from shim.spi.errors import MessageSizeError
-from shim.spi.events import (
-    ChannelAnnounced,
-    ChannelBufferedAmountLow,
-    ChannelClosed,
-    ChannelClosing,
-    ChannelMessage,
-    ChannelOpened,
-)
 
+from shim.spi import engines as e
+from shim.spi import events as ev
+from shim.spi.errors import MessageSizeError
 from shim_wrtc.errors import REQUEST, translated
 from shim_wrtc.watching import watch
 
@@ -33,7 +26,7 @@ class WrtcDataChannel:
     def __init__(
         self,
         native: webrtc.RTCDataChannel,
-        sink: EventSink,
+        sink: e.EventSink,
         forget: Callable[[WrtcDataChannel], None],
         *,
         announced: bool = False,
@@ -50,7 +43,7 @@ class WrtcDataChannel:
         for name in ("open", "message", "bufferedamountlow", "closing", "close", "error"):
             watch(self._native, name, getattr(self, f"_on_{name}"))
         if self._announced:
-            self._sink.post(ChannelAnnounced(self, self._init()))
+            self._sink.post(ev.ChannelAnnounced(self, self._init()))
 
     @property
     def id(self) -> int | None:
@@ -79,27 +72,19 @@ class WrtcDataChannel:
         self._on_closing()
         self._native.close()
 
-    def _init(self) -> DataChannelInit:
-        native = self._native
-        return DataChannelInit(
-            label=native.label,
-            protocol=native.protocol,
-            ordered=native.ordered,
-            max_packet_life_time=native.max_packet_life_time,
-            max_retransmits=native.max_retransmits,
-            negotiated=native.negotiated,
-            id=native.id,
-        )
+    def _init(self) -> e.DataChannelInit:
+        names = ("label", "protocol", "ordered", "max_packet_life_time", "max_retransmits", "negotiated", "id")
+        return e.DataChannelInit(**{name: getattr(self._native, name) for name in names})
 
     def _on_open(self, _: object) -> None:
         if not self._announced:
-            self._sink.post(ChannelOpened(self))
+            self._sink.post(ev.ChannelOpened(self))
 
     def _on_message(self, event: Any) -> None:  # noqa: ANN401 - what wrtc delivers
-        self._sink.post(ChannelMessage(self, event.data))
+        self._sink.post(ev.ChannelMessage(self, event.data))
 
     def _on_bufferedamountlow(self, _: object) -> None:
-        self._sink.post(ChannelBufferedAmountLow(self))
+        self._sink.post(ev.ChannelBufferedAmountLow(self))
 
     def _on_error(self, event: Any) -> None:  # noqa: ANN401
         self._error = event.error.message
@@ -107,7 +92,7 @@ class WrtcDataChannel:
     def _on_closing(self, _: object = None) -> None:
         if not self._closing:
             self._closing = True
-            self._sink.post(ChannelClosing(self))
+            self._sink.post(ev.ChannelClosing(self))
 
     def _on_close(self, _: object) -> None:
         self.end()
@@ -117,4 +102,4 @@ class WrtcDataChannel:
         if not self._closed:
             self._closed = True
             self._forget(self)
-            self._sink.post(ChannelClosed(self, self._error))
+            self._sink.post(ev.ChannelClosed(self, self._error))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Final
 
 import webrtc
+
 from shim.spi.errors import (
     InvalidAccessError,
     InvalidModificationError,

@@ -11,7 +11,8 @@ from typing import Any, Final, Protocol
 
 import webrtc
 from av import AudioFrame, AudioResampler, VideoFrame
-from shim.spi.engines import Kind, MediaSource
+
+from shim.spi import engines as e
 from shim.spi.errors import MediaStreamError
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Converter(Protocol):
 # --- out -------------------------------------------------------------------------------------------------
 
 
-async def pump(source: MediaSource, track: webrtc.MediaStreamTrackGenerator) -> None:
+async def pump(source: e.MediaSource, track: webrtc.MediaStreamTrackGenerator) -> None:
     """Send what a track of the application gives until it ends, raises, or the task is cancelled."""
     converter: Converter = OutgoingSound() if source.kind == "audio" else OutgoingPictures()
     writer = track.writable.get_writer()
@@ -100,7 +101,7 @@ def _plane_layout(frame: VideoFrame) -> Iterator[webrtc.PlaneLayout]:
 # --- in --------------------------------------------------------------------------------------------------
 
 
-def incoming(kind: Kind) -> Converter:
+def incoming(kind: e.Kind) -> Converter:
     """Return the converter of what is received."""
     return IncomingSound() if kind == "audio" else IncomingPictures()
 
@@ -110,12 +111,15 @@ class IncomingSound:
 
     def __init__(self) -> None:
         self._resampler = AudioResampler("s16", "stereo", RATE, frame_size=RATE // 50)
+        self._pts = 0
 
     def convert(self, frame: Media) -> Iterator[AudioFrame]:
         """Yield a frame with every second block."""
         layout = "mono" if frame.number_of_channels == 1 else "stereo"
         block = AudioFrame(format="s16", layout=layout, samples=frame.number_of_frames)
         block.sample_rate = int(frame.sample_rate)
+        block.pts, block.time_base = self._pts, Fraction(1, block.sample_rate)
+        self._pts += block.samples
         samples = bytearray(frame.number_of_frames * frame.number_of_channels * 2)
         frame.copy_to(samples, webrtc.AudioDataCopyToOptions(0, format="s16"))
         block.planes[0].update(bytes(samples).ljust(block.planes[0].buffer_size, b"\0"))
@@ -136,7 +140,7 @@ class IncomingPictures:
         pixels = bytearray(sum(plane.buffer_size for plane in picture.planes))
         frame.copy_to(pixels, webrtc.VideoFrameCopyToOptions(layout=layout)).result()
         for plane, place in zip(picture.planes, layout, strict=True):
-            plane.update(memoryview(pixels)[place.offset : place.offset + plane.buffer_size])
+            plane.update(bytes(pixels[place.offset : place.offset + plane.buffer_size]))
         if picture.format.name != "yuv420p":
             picture = picture.reformat(format="yuv420p")
         picture.pts, picture.time_base = self._time_of(frame), VIDEO_TIME_BASE

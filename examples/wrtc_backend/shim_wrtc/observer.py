@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import webrtc
-from shim.spi.engines import EventSink, IceCandidate, IceConnectionState
-from shim.spi.events import (
-    CandidateFailed,
-    CandidateFound,
-    ConnectionChanged,
-    Event,
-    IceConnectionChanged,
-    IceGatheringChanged,
-    SctpChanged,
-    TransportsChanged,
-)
 
+from shim.spi import engines as e
+from shim.spi import events as ev
 from shim_wrtc.channel import WrtcDataChannel
 from shim_wrtc.session import message_size, native_transports
 from shim_wrtc.transceiver import WrtcTransceiver
@@ -35,19 +26,19 @@ EVENTS = (
 class Observer:
     """Receives the events of one connection, and keeps the channels and transceivers that they are about."""
 
-    def __init__(self, pc: webrtc.RTCPeerConnection, sink: EventSink) -> None:
+    def __init__(self, pc: webrtc.RTCPeerConnection, sink: e.EventSink) -> None:
         self.channels: set[WrtcDataChannel] = set()
         self.transceivers: dict[webrtc.RTCRtpTransceiver, WrtcTransceiver] = {}
         self.connected = False
         self.closed = False
         self._pc = pc
         self._sink = sink
-        self._ice: IceConnectionState = "new"
+        self._ice: e.IceConnectionState = "new"
         self._waiting: list[WrtcDataChannel] | None = []
         self._transports: set[webrtc.RTCDtlsTransport] = set()
         self._sctp: webrtc.RTCSctpTransport | None = None
 
-    def post(self, event: Event) -> None:
+    def post(self, event: ev.Event) -> None:
         """Tell the SDK, unless the connection has been closed."""
         if not self.closed:
             self._sink.post(event)
@@ -89,38 +80,38 @@ class Observer:
     # --- ICE -----------------------------------------------------------------------------------------------
 
     def _on_icegatheringstatechange(self, _: object) -> None:
-        self.post(IceGatheringChanged(str(self._pc.ice_gathering_state)))  # type: ignore[arg-type]
+        self.post(ev.IceGatheringChanged(str(self._pc.ice_gathering_state)))  # type: ignore[arg-type]
         self._complete_ice()
 
     def _on_iceconnectionstatechange(self, _: object) -> None:
-        state: IceConnectionState = str(self._pc.ice_connection_state)  # type: ignore[assignment]
+        state: e.IceConnectionState = str(self._pc.ice_connection_state)  # type: ignore[assignment]
         if state == self._ice or (state == "connected" and self._ice == "completed"):
             return
         self._ice = state
-        self.post(IceConnectionChanged(state))
+        self.post(ev.IceConnectionChanged(state))
         self._complete_ice()
 
     def _complete_ice(self) -> None:
         # libwebrtc comes to "completed" late, and only on the controlling side; aiortc's applications wait for it.
         if self._ice == "connected" and self._pc.ice_gathering_state == "complete":
             self._ice = "completed"
-            self.post(IceConnectionChanged("completed"))
+            self.post(ev.IceConnectionChanged("completed"))
 
     def _on_icecandidate(self, event: Any) -> None:  # noqa: ANN401 - here and below: what wrtc delivers
         native = event.candidate
         if native is None:
-            self.post(CandidateFound(None))
+            self.post(ev.CandidateFound(None))
         elif native.candidate:
             self.post(
-                CandidateFound(
-                    IceCandidate(
+                ev.CandidateFound(
+                    e.IceCandidate(
                         native.candidate, native.sdp_mid or "", native.sdp_m_line_index or 0, native.username_fragment
                     )
                 )
             )
 
     def _on_icecandidateerror(self, event: Any) -> None:  # noqa: ANN401
-        self.post(CandidateFailed(event.url, event.error_code, event.error_text, event.address, event.port))
+        self.post(ev.CandidateFailed(event.url, event.error_code, event.error_text, event.address, event.port))
 
     # --- transports ----------------------------------------------------------------------------------------
 
@@ -129,15 +120,16 @@ class Observer:
         if state == "connected":
             self.connected = True
             self.update_senders()
-        self.post(ConnectionChanged(state))  # type: ignore[arg-type]
+        self.post(ev.ConnectionChanged(state))  # type: ignore[arg-type]
 
     def _on_transports(self, _: object) -> None:
-        self.post(TransportsChanged())
+        self.post(ev.TransportsChanged())
 
     def _on_dtls(self, _: object) -> None:
-        self.post(TransportsChanged())
-        # A transport that bundling made superfluous closes as well.
-        if all(transport.state == "closed" for transport in native_transports(self._pc)):
+        self.post(ev.TransportsChanged())
+        # A transport that bundling, a rollback or stop() made superfluous closes as well.
+        used = native_transports(self._pc)
+        if used and all(transport.state == "closed" for transport in used):
             self._end_by_remote()
 
     def _end_by_remote(self) -> None:
@@ -146,13 +138,13 @@ class Observer:
             channel.end()
         for transceiver in self.transceivers.values():
             transceiver.end_receiving()
-        self.post(SctpChanged("closed"))
-        self.post(ConnectionChanged("closed"))
+        self.post(ev.SctpChanged("closed"))
+        self.post(ev.ConnectionChanged("closed"))
 
     def _on_sctp(self, _: object) -> None:
         if self._sctp is not None:
             size, count = self._sctp.max_message_size, self._sctp.max_channels
-            self.post(SctpChanged(str(self._sctp.state), message_size(size), count))  # type: ignore[arg-type]
+            self.post(ev.SctpChanged(str(self._sctp.state), message_size(size), count))  # type: ignore[arg-type]
 
     # --- what the remote makes -----------------------------------------------------------------------------
 

@@ -6,35 +6,18 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
-from shim.spi.capabilities import CORE, Capability, Component
+from shim.spi.capabilities import CORE, Component
+from shim.spi.capabilities import Capability as Can
 from shim.spi.hookspecs import hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
     from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
 
-INSTALL: Final = "pip install webrtc-shim-wrtc"
-CAPABILITIES: Final = CORE | {
-    Capability.ROLLBACK,
-    Capability.PRANSWER,
-    Capability.TRICKLE,
-    Capability.ICE_RESTART,
-    Capability.ICE_RELAY,
-    Capability.ICE_DISCONNECTED,
-    Capability.CANDIDATE_ERRORS,
-    Capability.PORT_RANGE,
-    Capability.SET_CONFIGURATION,
-    Capability.DATA_MAX_RETRANSMITS,
-    Capability.DATA_MAX_LIFETIME,
-    Capability.VIDEO_VP9,
-    Capability.VIDEO_AV1,
-    Capability.CODEC_PREFERENCES,
-    Capability.TRANSCEIVER_STOP,
-    Capability.SEND_PARAMETERS,
-    Capability.SIMULCAST,
-    Capability.DTMF,
-    Capability.JITTER_TARGET,
-}
+SESSION: Final = {Can.ROLLBACK, Can.PRANSWER, Can.SET_CONFIGURATION, Can.CODEC_PREFERENCES, Can.TRANSCEIVER_STOP}
+ICE: Final = {Can.TRICKLE, Can.ICE_RESTART, Can.ICE_RELAY, Can.ICE_DISCONNECTED, Can.CANDIDATE_ERRORS, Can.PORT_RANGE}
+DATA: Final = {Can.DATA_MAX_RETRANSMITS, Can.DATA_MAX_LIFETIME}
+MEDIA: Final = {Can.VIDEO_VP9, Can.VIDEO_AV1, Can.SEND_PARAMETERS, Can.SIMULCAST, Can.DTMF, Can.JITTER_TARGET}
 
 
 @hookimpl
@@ -45,8 +28,8 @@ def shim_backend_info() -> BackendInfo:
         version="0.1.0",
         engine=f"libwebrtc M152 (wrtc {_version()})",
         components=frozenset({Component.PEER}),
-        capabilities=CAPABILITIES | ({Capability.VIDEO_H264} if _has_h264() else set()),
-        install=INSTALL,
+        capabilities=CORE | SESSION | ICE | DATA | MEDIA | ({Can.VIDEO_H264} if _has_h264() else set()),
+        install="pip install webrtc-shim-wrtc",
     )
 
 

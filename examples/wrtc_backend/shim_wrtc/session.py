@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import webrtc
-from shim.spi.engines import SessionDescription, SessionState, TransceiverState, TransportInfo
 
+from shim.spi import engines as e
 from shim_wrtc.transceiver import WrtcTransceiver
 
 LARGEST_MESSAGE: Final = 262144
@@ -49,7 +49,7 @@ def sections(sdp: str) -> Iterator[Section]:
 
 def session_state(
     pc: webrtc.RTCPeerConnection, transceivers: Iterable[WrtcTransceiver], rename: Rename
-) -> SessionState:
+) -> e.SessionState:
     """Take a snapshot.
 
     :param rename: puts the application's track ids into local descriptions.
@@ -62,7 +62,7 @@ def session_state(
     places = _places(pending_remote or pending_local or current_local)
     theirs = {s.mid: s for s in sections(remote.sdp)} if remote else {}
     size = pc.sctp.max_message_size if pc.sctp is not None else None
-    return SessionState(
+    return e.SessionState(
         signaling_state=str(pc.signaling_state),  # type: ignore[arg-type]
         current_local=current_local,
         pending_local=pending_local,
@@ -79,11 +79,11 @@ def message_size(size: float | None) -> int | None:
     return None if size is None else LARGEST_MESSAGE if math.isinf(size) else min(int(size), LARGEST_MESSAGE)
 
 
-def _described(native: webrtc.RTCSessionDescription | None, rename: Rename = str) -> SessionDescription | None:
-    return None if native is None else SessionDescription(str(native.type), rename(native.sdp))  # type: ignore[arg-type]
+def _described(native: webrtc.RTCSessionDescription | None, rename: Rename = str) -> e.SessionDescription | None:
+    return None if native is None else e.SessionDescription(str(native.type), rename(native.sdp))  # type: ignore[arg-type]
 
 
-def _places(description: SessionDescription | None) -> dict[str | None, int]:
+def _places(description: e.SessionDescription | None) -> dict[str | None, int]:
     return {s.mid: index for index, s in enumerate(sections(description.sdp))} if description else {}
 
 
@@ -93,12 +93,12 @@ def _data_mid(sdp: str) -> str | None:
 
 def _transceiver(
     transceiver: WrtcTransceiver, places: Mapping[str | None, int], theirs: Mapping[str | None, Section], offered: bool
-) -> TransceiverState:
+) -> e.TransceiverState:
     native = transceiver.native
     current = None if native.current_direction is None else str(native.current_direction)
     section = theirs.get(native.mid) if native.mid is not None else None
     receiving = section is not None and section.sends and (offered or current in {"sendrecv", "recvonly"})
-    return TransceiverState(
+    return e.TransceiverState(
         engine=transceiver,
         kind=transceiver.kind,
         mid=native.mid,
@@ -111,11 +111,6 @@ def _transceiver(
     )
 
 
-def stopped_state(transceiver: WrtcTransceiver, last: TransceiverState) -> TransceiverState:
-    """Return what is told once of a transceiver that wrtc has dropped."""
-    return TransceiverState(transceiver, last.kind, last.mid, last.mline_index, last.direction, None, stopped=True)
-
-
 # --- transports --------------------------------------------------------------------------------------------
 
 
@@ -124,7 +119,7 @@ def native_transports(pc: webrtc.RTCPeerConnection) -> dict[webrtc.RTCDtlsTransp
     found: dict[webrtc.RTCDtlsTransport, list[str]] = {}
     for transceiver in pc.get_transceivers():
         transport = transceiver.sender.transport
-        if transport is not None and transceiver.mid is not None:
+        if transport is not None and transceiver.mid is not None and not transceiver.stopped:
             found.setdefault(transport, []).append(transceiver.mid)
     if pc.sctp is not None:
         description = pc.local_description or pc.remote_description
@@ -133,11 +128,11 @@ def native_transports(pc: webrtc.RTCPeerConnection) -> dict[webrtc.RTCDtlsTransp
     return found
 
 
-def transport_info(transport: webrtc.RTCDtlsTransport, mids: Iterable[str]) -> TransportInfo:
+def transport_info(transport: webrtc.RTCDtlsTransport, mids: Iterable[str]) -> e.TransportInfo:
     """Take a snapshot of one transport."""
     ice: Any = transport.ice_transport
     pair = ice.get_selected_candidate_pair()
-    return TransportInfo(
+    return e.TransportInfo(
         mids=tuple(mids),
         dtls_state=str(transport.state),  # type: ignore[arg-type]
         ice_state=str(ice.state),  # type: ignore[arg-type]

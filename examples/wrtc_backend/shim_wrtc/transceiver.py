@@ -10,22 +10,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 import webrtc
-from shim.spi.engines import (
-    Codec,
-    Direction,
-    Encoding,
-    EventSink,
-    Kind,
-    MediaSink,
-    MediaSource,
-    RtpSource,
-    SendParameters,
-)
-from shim.spi.events import ToneChanged
 
+from shim.spi import engines as e
+from shim.spi import events as ev
 from shim_wrtc.errors import translated
 from shim_wrtc.media import incoming, pump
-from shim_wrtc.values import apply_encodings, native_codec, rtp_source, send_parameters
+from shim_wrtc.values import native_codec, native_encoding, rtp_source, send_parameters
 from shim_wrtc.watching import watch
 
 logger = logging.getLogger(__name__)
@@ -44,27 +34,26 @@ class WrtcTransceiver:
     def __init__(
         self,
         native: webrtc.RTCRtpTransceiver,
-        kind: Kind,
+        kind: e.Kind,
         generator: webrtc.MediaStreamTrackGenerator,
-        sink: EventSink,
+        sink: e.EventSink,
         tasks: Tasks,
     ) -> None:
         self.native = native
-        self.kind: Kind = kind
-        self.source: MediaSource | None = None
-        self._generator = generator
+        self.kind: e.Kind = kind
+        self.generator = generator
+        self.track_id = generator.id
         self._sink = sink
         self._tasks = tasks
-        self._media_sink: MediaSink | None = None
+        self._source: e.MediaSource | None = None
+        self._media_sink: e.MediaSink | None = None
         self._pumping: asyncio.Task[None] | None = None
         self._sending = False
         self._jitter_target: float | None = None
-        self._wanted: tuple[Encoding, ...] | None = None
-        self._hears_tones = False
+        self._wanted: tuple[e.Encoding, ...] | None = None
+        self._dtmf: webrtc.RTCDTMFSender | None = None
 
-    # --- what the SDK calls ------------------------------------------------------------------------------
-
-    def set_direction(self, direction: Direction) -> None:
+    def set_direction(self, direction: e.Direction) -> None:
         """Set what the next offer or answer asks for."""
         with translated("RTCRtpTransceiver.direction"):
             self.native.direction = direction
@@ -75,27 +64,30 @@ class WrtcTransceiver:
             self.native.stop()
         self.end()
 
-    def set_codec_preferences(self, codecs: Sequence[Codec]) -> None:
+    def set_codec_preferences(self, codecs: Sequence[e.Codec]) -> None:
         """Restrict and order what is negotiated next."""
         with translated("RTCRtpTransceiver.setCodecPreferences"):
             self.native.set_codec_preferences([native_codec(codec) for codec in codecs])
 
-    def replace_source(self, source: MediaSource | None) -> None:
-        """Send another track from now on, or nothing."""
-        self.source = source
+    def replace_source(self, source: e.MediaSource | None) -> None:
+        """Send another track from now on, or nothing. Descriptions name the first one."""
+        if source is not None and self.track_id == self.generator.id:
+            self.track_id = source.id
+        self._source = source
         self._restart()
 
-    def get_parameters(self) -> SendParameters:
+    def get_parameters(self) -> e.SendParameters:
         """Return the sender's parameters; those that are on their way count."""
         found = send_parameters(self.native.sender.get_parameters())
         return found if self._wanted is None else replace(found, encodings=self._wanted)
 
-    def set_parameters(self, parameters: SendParameters) -> None:
+    def set_parameters(self, parameters: e.SendParameters) -> None:
         """Apply encodings. wrtc does this in the background."""
-        self._wanted = parameters.encodings
-        self._spawn(self._apply(parameters.encodings))
+        is_running, self._wanted = self._wanted is not None, parameters.encodings
+        if not is_running:
+            self._spawn(self._apply())
 
-    def attach(self, sink: MediaSink) -> None:
+    def attach(self, sink: e.MediaSink) -> None:
         """Deliver what is received to `sink` from now on."""
         self._media_sink = sink
         self._spawn(_receive(weakref.ref(self), self.kind, self.native.receiver.track))
@@ -106,7 +98,7 @@ class WrtcTransceiver:
         with translated("RTCRtpReceiver.jitterBufferTarget"):
             self.native.receiver.jitter_buffer_target = None if wished is None else wished * 1000
 
-    def sources(self) -> tuple[RtpSource, ...]:
+    def sources(self) -> tuple[e.RtpSource, ...]:
         """Return SSRCs and CSRCs heard in the last ten seconds."""
         receiver = self.native.receiver
         found = (*receiver.get_synchronization_sources(), *receiver.get_contributing_sources())
@@ -123,13 +115,12 @@ class WrtcTransceiver:
         with translated("RTCDTMFSender.insertDTMF"):
             if dtmf is None:
                 raise webrtc.InvalidStateError("only audio has tones")
-            if not self._hears_tones:
-                self._hears_tones = True
-                self._dtmf = dtmf  # wrtc calls the handlers of what somebody holds
+            if self._dtmf is None:
+                self._dtmf = dtmf
                 watch(dtmf, "tonechange", self._on_tone)
             dtmf.insert_dtmf(tones, round(duration * 1000), round(gap * 1000))
 
-    # --- what the engine calls -----------------------------------------------------------------------------
+    # --- what the engine calls -------------------------------------------------------------------------------
 
     def configure_jitter(self, seconds: float) -> None:
         """Set the delay that holds until the application asks for another one; 0 leaves it to libwebrtc."""
@@ -146,7 +137,7 @@ class WrtcTransceiver:
 
     def end(self) -> None:
         """Stop what is sent, and end what is received."""
-        source, self.source = self.source, None
+        source, self._source = self._source, None
         self._restart()
         if source is not None:
             source.stop()
@@ -169,22 +160,22 @@ class WrtcTransceiver:
         if self._pumping is not None:
             self._pumping.cancel()
             self._pumping = None
-        if self._sending and self.source is not None:
-            self._pumping = self._spawn(pump(self.source, self._generator))
+        if self._sending and self._source is not None:
+            self._pumping = self._spawn(pump(self._source, self.generator))
 
-    async def _apply(self, encodings: tuple[Encoding, ...]) -> None:
-        sender = self.native.sender
-        try:
-            parameters = sender.get_parameters()
-            apply_encodings(parameters, encodings)
-            await sender.set_parameters(parameters)
-        except (webrtc.RTCException, TypeError, ValueError) as exc:
-            logger.warning("RTCRtpSender.setParameters: %s (backend wrtc)", exc)
-        if self._wanted is encodings:
-            self._wanted = None
+    async def _apply(self) -> None:
+        while (encodings := self._wanted) is not None:
+            parameters = self.native.sender.get_parameters()
+            parameters.encodings = [native_encoding(encoding) for encoding in encodings]
+            try:
+                await self.native.sender.set_parameters(parameters)
+            except (webrtc.RTCException, TypeError, ValueError) as exc:
+                logger.warning("RTCRtpSender.setParameters: %s (backend wrtc)", exc)
+            if self._wanted is encodings:
+                self._wanted = None
 
     def _on_tone(self, event: Any) -> None:  # noqa: ANN401
-        self._sink.post(ToneChanged(self, event.tone))
+        self._sink.post(ev.ToneChanged(self, event.tone))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -193,7 +184,7 @@ class WrtcTransceiver:
         return task
 
 
-async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: Kind, track: webrtc.MediaStreamTrack) -> None:
+async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: e.Kind, track: webrtc.MediaStreamTrack) -> None:
     """Read a remote track to its end. Holds nothing of the application's while it waits."""
     converter = incoming(kind)
     processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, QUEUED[kind]))
