@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,3 +320,17 @@ def test_candidate_that_the_network_cannot_carry_is_kept_back(changed: dict[str,
         assert network.candidate(candidate(**changed), "a") is None
 
     play(scenario)
+
+
+# --- documentation -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["in a test", "in a program"])
+def test_documented_example_runs(netsim: NetworkMaker, capsys: pytest.CaptureFixture[str], number: int) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "netsim.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[number], names)
+    if number == 0:
+        names["test_chat_arrives_over_a_bad_network"](netsim)
+    else:
+        assert "50 ms there, 150 ms back" in capsys.readouterr().out
