@@ -24,8 +24,8 @@ ROUGH = Link(delay=0.01, jitter=0.01, overtaking=True, loss=0.05, reordering=0.0
 BURSTY = Link(delay=0.02, jitter=0.01, overtaking=True, burst=Burst(enter=0.01, leave=0.3), duplication=0.02)
 NARROW = Link(delay=0.02, rate=4e6, queue=30_000)
 SHAKY = Link(delay=0.1, jitter=0.05, loss=0.05, overtaking=True)
-IMPATIENT = RTCConfiguration(iceDisconnectedTimeout=0.4, iceFailedTimeout=1)
-STUBBORN = RTCConfiguration(iceDisconnectedTimeout=0.4, iceFailedTimeout=20)
+IMPATIENT = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=1)
+STUBBORN = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=20)
 
 
 async def _link(
