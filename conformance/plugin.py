@@ -59,12 +59,18 @@ def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
     if config.option.conformance_seed is None:
-        # Workers of pytest-xdist inherit the options, hence the seed, of the process that starts them.
-        config.option.conformance_seed = random.SystemRandom().randrange(2**32)
+        drawn = getattr(config, "workerinput", {}).get("conformance_seed")
+        config.option.conformance_seed = random.SystemRandom().randrange(2**32) if drawn is None else drawn
     if config.option.conformance_report is not None:
         from conformance.report.registration import register_report
 
         register_report(config, Path(config.option.conformance_report))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    # A worker of pytest-xdist is given the command line, but not what was drawn since.
+    node.workerinput["conformance_seed"] = node.config.option.conformance_seed
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

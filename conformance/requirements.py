@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from conformance.targets import Target
 
 Role = Literal["both", "offerer", "answerer"]
+NOT_DECLARED: Final = "does not declare the capability"
+"""In the reason of every skip that is the backend's own word, those of tests that find it out themselves included."""
 LACKED: Final = pytest.StashKey[str]()
 """On a test that a backend cannot run: the capability that it does not declare, in words."""
 
@@ -39,7 +41,7 @@ def missing_capability(
         for capability, role in wanted:
             concerned = role == "both" or role in role_of.get(target, {role})
             if concerned and capability not in target.info.capabilities:
-                return f"backend {target} does not declare the capability {Capability(capability).value}"
+                return f"backend {target} {NOT_DECLARED} {Capability(capability).value}"
     return None
 
 

@@ -6,9 +6,10 @@ import datetime
 import platform
 import shlex
 import time
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -16,6 +17,8 @@ from conformance.plugin import SUITE, backend_names
 from conformance.report.journal import Journal, document_of
 from conformance.report.judging import facts_in, make_record, record_of, unknown
 from conformance.report.schema import BackendRecord, ReportDocument, Run
+from conformance.report.verdict import counted
+from conformance.report.witness import SLOW, slow_among
 from conformance.report.writing import HTML, write_files
 
 PACKAGES: Final = ("webrtc-shim", "aiortc", "av", "pytest", "hypothesis")
@@ -34,7 +37,7 @@ class Collector:
         self._phases: dict[str, list[pytest.TestReport]] = {}
         self._files: set[str] = set()
         self._collected = self._ended = 0
-        self._is_partial = False
+        self._slow = 0
         self._started = time.monotonic()
         self._document: ReportDocument | None = None
 
@@ -51,8 +54,12 @@ class Collector:
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         self._note_collection(len(ids))
 
-    def pytest_deselected(self) -> None:
-        self._is_partial = True
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self._slow += slow_among(items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self._slow = max(self._slow, getattr(node, "workeroutput", {}).get(SLOW, 0))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -100,9 +107,11 @@ class Collector:
     def _limits(self, exitstatus: int) -> list[str]:
         """Say what was left out of the tier that was asked for."""
         options = self._config.option
-        asked = [text for text in (options.keyword and f"-k {options.keyword}", self._mark_limit()) if text]
+        asked = [f"-k {options.keyword}"] if options.keyword else []
+        if self._slow and not options.keyword and options.conformance_tier == "full":
+            asked.append(counted(self._slow, "slow test") + " left out")
         left_out = {path.name for path in SUITE.glob("test_*.py")} - self._files
-        if left_out and not asked:
+        if left_out and not asked and options.conformance_tier == "full":
             asked.append(f"{len(self._files)} of {len(self._files | left_out)} files")
         if any("::" in argument for argument in self._config.args):
             asked.append("single tests")
@@ -113,10 +122,6 @@ class Collector:
         if self._ended < self._collected:
             asked.append(f"stopped after {self._ended} of {self._collected} tests")
         return asked
-
-    def _mark_limit(self) -> str:
-        expression = self._config.option.markexpr
-        return f"-m {expression}" if expression and self._is_partial else ""
 
 
 def _run_of(config: pytest.Config) -> Run:
@@ -138,11 +143,17 @@ def _run_of(config: pytest.Config) -> Run:
 
 
 def _command(config: pytest.Config) -> str:
-    """Return the command that repeats the run, with its seed."""
-    arguments = [str(argument) for argument in config.invocation_params.args]
-    if not any(argument.startswith("--conformance-seed") for argument in arguments):
-        arguments.append(f"--conformance-seed={config.option.conformance_seed}")
-    return shlex.join(["python", "-m", "pytest", *arguments])
+    """Return the command that repeats the run, here or on another machine."""
+    option = config.option
+    words = [f"--backend={name}" for name in option.backend]
+    words += [f"--require-backend={name}" for name in option.require_backend]
+    words += [f"--pairs={option.pairs}", f"--conformance-tier={option.conformance_tier}"]
+    words += [f"--conformance-seed={option.conformance_seed}", f"--conformance-report={option.conformance_report}"]
+    words += ["-k", option.keyword] if option.keyword else []
+    words += ["-m", option.markexpr] if option.markexpr else []
+    words += ["-n", str(option.numprocesses)] if getattr(option, "numprocesses", None) else []
+    words += ["--pyargs"] if option.pyargs else []
+    return shlex.join(["python", "-m", "pytest", *words, *config.args])
 
 
 def _version(distribution: str) -> str | None:

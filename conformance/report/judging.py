@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from conformance.report.schema import Column, EvidenceData, Excuse, Facts, Result, State
 from conformance.report.witness import ATTRIBUTE
+from conformance.requirements import NOT_DECLARED
 from shim.spi.capabilities import CORE
 
 LONGEST: Final = 12000
@@ -25,10 +26,11 @@ def facts_in(reports: Sequence[Any]) -> Facts:
 
 def unknown(nodeid: str) -> Facts:
     """Return the facts of a test of which only the name is known."""
-    tail = nodeid.rpartition("/")[2]
+    path, colons, test = nodeid.partition("::")
+    file = path.rpartition("/")[2]
     return Facts(
-        id=tail,
-        file=tail.partition("::")[0],
+        id=f"{file}{colons}{test}",
+        file=file,
         capabilities=[],
         spec=[],
         column=NOBODY,
@@ -102,7 +104,8 @@ def _state_of(reports: Sequence[Any], facts: Facts, evidence: EvidenceData | Non
         return _expected(facts, str(skipped.wasxfail))
     if "unsupported" in facts:
         return "unsupported", facts["unsupported"]
-    return "not-run", _skip_reason(skipped)
+    reason = _skip_reason(skipped)
+    return ("unsupported" if NOT_DECLARED in reason else "not-run"), reason
 
 
 def _expected(facts: Facts, told: str) -> tuple[State, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
 
 from conformance.report.document import WORST_FIRST, worst
 from conformance.report.plots import line_plot
@@ -106,7 +109,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.globals.update(glyphs=GLYPHS, names=NAMES, meanings=MEANINGS, kinds=_KINDS, label_of=label_of, link_of=link_of)
-    made.globals.update(plot=line_plot, diff=diff_lines, timeline=timeline, seconds=seconds, rank=WORST_FIRST.index)
+    made.globals.update(
+        breakable=breakable, plot=line_plot, diff=diff_lines, timeline=timeline, seconds=seconds, rank=WORST_FIRST.index
+    )
     return made
 
 
@@ -115,6 +120,11 @@ def label_of(column: Column) -> str:
     if column["kind"] == "none":
         return "no backend"
     return column["offerer"] if column["kind"] == "backend" else f"{column['offerer']} → {column['answerer']}"
+
+
+def breakable(name: str) -> Markup:
+    """Return a dotted name that a narrow page may break where a reader would."""
+    return Markup("<wbr>").join(part for part in re.split(r"(?<=[._])", name))
 
 
 def seconds(value: float) -> str:

@@ -12,7 +12,7 @@ from conformance.report.writing import JUNIT
 
 def register_report(config: pytest.Config, folder: Path) -> None:
     """Collect this run's results into a folder."""
-    config.pluginmanager.register(Witness(), "webrtc-conformance-witness")
+    config.pluginmanager.register(Witness(config), "webrtc-conformance-witness")
     if not hasattr(config, "workerinput"):
         from conformance.report.collector import Collector
 

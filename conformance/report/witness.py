@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Generator, Iterator
-from typing import Final
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Any, Final
 
 import pytest
 
-from conformance.divergence import COVERED
+from conformance.divergence import COVERED, name_of
 from conformance.plugin import is_of_suite, repeat_command
 from conformance.report.evidence import recorder_of
 from conformance.report.schema import Column, EvidenceData, Excuse, Facts
@@ -18,10 +18,18 @@ from conformance.targets import Pair, ReferenceTarget, Target
 
 ATTRIBUTE: Final = "conformance"
 """Of pytest's report objects. They travel between the processes of pytest-xdist with all their attributes."""
+SLOW: Final = "conformance_slow"
+"""In what a worker says at its end: how many slow tests it left out."""
 
 
 class Witness:
     """Puts facts and evidence on each report, as JSON."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._output: dict[str, Any] = getattr(config, "workeroutput", {})
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self._output[SLOW] = slow_among(items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -31,10 +39,15 @@ class Witness:
         return report
 
 
+def slow_among(items: Iterable[pytest.Item]) -> int:
+    """Return how many of the suite's tests are slow."""
+    return sum(is_of_suite(item) and item.get_closest_marker("slow") is not None for item in items)
+
+
 def facts_of(item: pytest.Item) -> Facts:
     """Say what a test is about."""
     facts = Facts(
-        id=item.nodeid.rpartition("/")[2],
+        id=name_of(item),
         file=item.path.name,
         capabilities=_unique(str(arg.value) for mark in item.iter_markers("requires") for arg in mark.args),
         spec=_unique(section for mark in item.iter_markers("spec") for section in mark.args),

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 COMMANDS = {
     "bench": "Measure the engines against each other, in turn.",
     "call": "Make a real call with audio, video and data, record it, and measure it.",
+    "conformance": "Test that backends behave the same, and read the report.",
     "doctor": "Show every backend: what is inside, whether it runs here, what it can do.",
     "explain": "Tell which backend would serve now, and why.",
     "run": "Run an unmodified aiortc program on this SDK.",
     "version": "Print the version.",
 }
-"""Subcommand -> summary. The command is the function of the same name in ``shim.cli.<name>``."""
+"""Subcommand -> summary. The command is the function, or the group of commands, of that name in ``shim.cli.<name>``."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -53,15 +54,18 @@ def _application(wanted: str | None) -> typer.Typer:
     )
     for name, summary in COMMANDS.items():
         # Only the command that runs is imported: the others are there for the list of `--help`.
-        function, settings = _load(name) if name == wanted else (_listed, None)
-        application.command(name, help=summary, context_settings=settings)(function)
+        command, settings = _load(name) if name == wanted else (_listed, None)
+        if isinstance(command, typer.Typer):
+            application.add_typer(command, name=name, help=summary)
+        else:
+            application.command(name, help=summary, context_settings=settings)(command)
     return application
 
 
 def _listed() -> None: ...
 
 
-def _load(name: str) -> tuple[Callable[..., object], dict[Any, Any] | None]:
+def _load(name: str) -> tuple[Callable[..., object] | typer.Typer, dict[Any, Any] | None]:
     from shim.spi.errors import NotSupportedError
 
     try:
