@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from conformance.asserts import (
     opened,
     until,
 )
-from conformance.reference import MAX_CHANNEL_ID, MAX_LABEL_BYTES
+from conformance.reference import DEFAULT_MAX_MESSAGE_SIZE, MAX_CHANNEL_ID, MAX_LABEL_BYTES
 from conformance.requirements import requires, spec
 from conformance.strategies import EXAMPLES, channel_options
 from conformance.targets import Pair, Peers, Target
@@ -494,3 +495,31 @@ async def test_iteration_over_messages_ends_with_the_channel(peers: Peers, pair:
     near.close()
     received = [message async for message in await asyncio.wait_for(iterators, PATIENCE)]
     assert received == ["one", "two"]
+
+
+# --- what mutants taught -----------------------------------------------------------------------------
+
+
+@spec("webrtc-pc 6.2")
+async def test_threshold_is_told_once(peers: Peers, pair: Pair) -> None:
+    near, far = _ends(await link(peers, pair))
+    near.channel.bufferedAmountLowThreshold = 500_000
+    amounts: list[int] = []
+    near.channel.on("bufferedamountlow", lambda: amounts.append(near.channel.bufferedAmount))
+    for _ in range(30):
+        near.channel.send(bytes(50_000))
+    await far.inbox.take(30)
+    far.channel.send("all of it")
+    assert await near.inbox.next() == "all of it"
+    assert len(amounts) == 1
+    assert amounts[0] <= 500_000
+
+
+@spec("RFC 8841 6")
+async def test_limit_of_the_remote_is_the_one_it_announces(peers: Peers, pair: Pair) -> None:
+    connected = await link(peers, pair)
+    for pc in (connected.offerer, connected.answerer):
+        assert pc.sctp is not None
+        assert pc.remoteDescription is not None
+        announced = re.search(r"a=max-message-size:(\d+)", pc.remoteDescription.sdp)
+        assert pc.sctp.maxMessageSize == (int(announced[1]) if announced else DEFAULT_MAX_MESSAGE_SIZE)

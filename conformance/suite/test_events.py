@@ -261,3 +261,34 @@ async def test_negotiation_is_not_needed_for_a_second_channel(peers: Peers, pair
     needed = Arrivals(offerer, "negotiationneeded")
     await opened(offerer.createDataChannel("second"))
     assert needed.waiting == 0
+
+
+# --- what mutants taught -----------------------------------------------------------------------------
+
+
+@spec("webrtc-pc 6.2")
+async def test_remote_close_is_told_in_two_steps(peers: Peers, pair: Pair) -> None:
+    trace = Trace()
+    offerer, answerer = peers.open_pair(pair)
+    near, arriving = offerer.createDataChannel("chat"), ChannelArrivals(answerer)
+    await connect(offerer, answerer)
+    await opened(near)
+    far = (await arriving.next()).channel
+    trace.watch_channel("far", far)
+    near.close()
+    await closed(far)
+    assert [(entry.event, entry.detail) for entry in trace.of("far")] == [("closing", "closing"), ("close", "closed")]
+
+
+@spec("webrtc-pc 4.8.2")
+@requires(Capability.TRICKLE)
+async def test_gathering_is_complete_after_its_last_candidate(peers: Peers, target: Target) -> None:
+    pc = peers.open(target, TRICKLE)
+    pc.createDataChannel("chat")
+    told: list[str] = []
+    pc.on("icecandidate", lambda candidate: told.append("candidate" if candidate else "end"))
+    pc.on("icegatheringstatechange", lambda: told.append(pc.iceGatheringState))
+    await pc.setLocalDescription()
+    await reach(pc, "iceGatheringState", "complete")
+    assert (told[0], told[-2:]) == ("gathering", ["end", "complete"])
+    assert set(told[1:-2]) == {"candidate"}

@@ -400,3 +400,22 @@ async def test_connection_survives_another_address(peers: Peers, pair: Pair, net
     assert await connected.near.inbox.next() == "yes"
     for pc in (connected.offerer, connected.answerer):
         await reach(pc, "connectionState", "connected")
+
+
+# --- what mutants taught -----------------------------------------------------------------------------
+
+
+@spec("webrtc-pc 6.2")
+async def test_threshold_is_told_before_the_buffer_is_empty(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network)
+    channel = connected.near.channel
+    channel.bufferedAmountLowThreshold = 100_000
+    low = Arrivals(channel, "bufferedamountlow")
+    network.set_links(Link(rate=4_000_000))
+    for _ in range(6):
+        channel.send(bytes(40_000))
+    await low.next()
+    assert 0 < channel.bufferedAmount <= 100_000
+    network.set_links(Link())
+    await connected.far.inbox.take(6)

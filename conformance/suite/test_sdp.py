@@ -318,3 +318,15 @@ async def _set_and_forget(target: Target, sdp: str) -> None:
         with suppress(ValueError, NotSupportedError):
             await pc.setRemoteDescription(described("offer", sdp))
             await pc.createAnswer()
+
+
+# --- what mutants taught -----------------------------------------------------------------------------
+
+
+@spec("RFC 9429 5.2.1", "RFC 8840 4.1.1")
+@requires(Capability.TRICKLE)
+async def test_every_section_says_that_candidates_trickle(peers: Peers, target: Target) -> None:
+    session, *sections = _split(await _full_offer(peers, target))
+    for section in sections:
+        options = _values(section, "ice-options") or _values(session, "ice-options")
+        assert any("trickle" in value.split() for value in options)
