@@ -144,5 +144,6 @@ def repeat_command(item: pytest.Item) -> str:
     module = f"{SUITE.parent.name}.{SUITE.name}.{item.path.stem}"
     test = item.nodeid.partition("::")[2]
     options = [f"--backend={name}" for name in backend_names(item.config)]
+    options += [f"--require-backend={name}" for name in item.config.option.require_backend]
     options += [f"--pairs={item.config.option.pairs}", f"--conformance-seed={item.config.option.conformance_seed}"]
     return shlex.join(["python", "-m", "pytest", *options, "--pyargs", f"{module}::{test}"])

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from conformance.media import (
     track,
 )
 from conformance.reference import ANSWER_DIRECTIONS
+from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
 from shim import Capability, MediaStreamError, MediaStreamTrack, PushTrack, RTCPeerConnection
@@ -52,8 +54,8 @@ def _is_sent(pc: RTCPeerConnection, sent: object) -> bool:
     return any(sender.track is sent for sender in pc.getSenders())
 
 
-async def _hear(received: MediaStreamTrack, hz: float, within: float = 0.03) -> None:
-    """Receive until a quarter of a second sounds like this."""
+async def _hear(received: MediaStreamTrack, hz: float, within: float = 0.03) -> float:
+    """Receive until a quarter of a second sounds like this; return its pitch."""
     frames: list[AudioFrame] = []
 
     async def listen() -> None:
@@ -63,6 +65,7 @@ async def _hear(received: MediaStreamTrack, hz: float, within: float = 0.03) -> 
             frames.append(frame)
 
     await _patiently(listen(), lambda: f"heard {pitch(frames[-12:]) if frames else 'nothing'}, not {hz} Hz")
+    return pitch(frames[-12:])
 
 
 async def _see(received: MediaStreamTrack, code: int) -> VideoFrame:
@@ -92,15 +95,16 @@ async def _patiently(waiting: Awaitable[None], told: Callable[[], str]) -> None:
 
 
 @spec("RFC 7874 3")
-async def test_tone_is_heard(peers: Peers, pair: Pair) -> None:
+async def test_tone_is_heard(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     _, _, received, _ = await _call(peers, pair, tone_track(pair.offerer, 440))
-    await _hear(received[0], 440)
+    heard = await _hear(received[0], 440)
+    evidence.figure("pitch", heard, "Hz", expected=440, tolerance=440 * 0.03)
 
 
 @spec("RFC 7742 5")
-async def test_picture_is_seen(peers: Peers, pair: Pair) -> None:
+async def test_picture_is_seen(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     _, _, received, _ = await _call(peers, pair, picture_track(pair.offerer, CODE))
-    await _see(received[0], CODE)
+    evidence.frames(coded_picture(CODE), await _see(received[0], CODE))
 
 
 @spec("RFC 7874 3", "RFC 7742 5")
@@ -121,11 +125,12 @@ async def test_sound_and_pictures_flow_both_ways_beside_data(peers: Peers, pair:
 
 @spec("aiortc")
 @pytest.mark.parametrize("kind", ["audio", "video"])
-async def test_timestamps_rise(peers: Peers, pair: Pair, kind: Kind) -> None:
+async def test_timestamps_rise(peers: Peers, pair: Pair, kind: Kind, evidence: Evidence) -> None:
     _, _, received, _ = await _call(peers, pair, media_track(pair.offerer, kind))
     frames = [await asyncio.wait_for(received[0].recv(), PATIENCE) for _ in range(10)]
     times = [frame.pts * frame.time_base for frame in frames if frame.pts is not None and frame.time_base is not None]
     assert len(times) == len(frames)
+    evidence.series("step of the timestamps", [float(b - a) * 1000 for a, b in pairwise(times)], "ms")
     assert times == sorted(set(times))
 
 
