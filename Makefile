@@ -10,11 +10,12 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 CALL_ARGS ?= --all-pairs
+BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint setup clean
+.PHONY: help demo test bench lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -24,6 +25,10 @@ demo: setup ## Make real calls between all pairs of backends, measure and record
 
 test: lint ## Check style, types and layers, then run all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: setup ## Measure the engines against each other: a table, and out/bench.html
+	@.ci/setup-bench $(VENV)
+	@$(BIN)/shim bench --json out/bench.json --html out/bench.html $(BENCH_ARGS)
 
 lint: setup ## Check style, types and layers
 	@$(BIN)/ruff check .
@@ -46,4 +51,4 @@ $(VENV)/.installed: pyproject.toml $(VENV)/.created
 clean: ## Remove everything that the other targets made
 	@rm -rf $(VENV) build dist out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@rm -rf *.egg-info backends/legacy/*.egg-info backends/legacy/build backends/legacy/libwebrtc/build
-	@find shim backends conformance \( -name __pycache__ -o -name '*.so' -o -name '_webrtc_legacy*.[co]' \) -prune -exec rm -rf {} +
+	@find shim backends conformance benchmarks \( -name __pycache__ -o -name '*.so' -o -name '_webrtc_legacy*.[co]' \) -prune -exec rm -rf {} +

@@ -14,7 +14,7 @@ from benchmarks.compare import Change, compare
 from benchmarks.metric import Effort
 from benchmarks.registry import UnknownMetricError, all_metrics, chosen
 from benchmarks.runner import Chosen, Progress, Runner
-from benchmarks.subjects import TITLES
+from benchmarks.subjects import QUICK_SUBJECTS, TITLES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -42,7 +42,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="shim bench", description="Measure the engines against each other, in turn.")
     add = parser.add_argument
     add("--only", metavar="NAME", default="", help="metrics, groups or beginnings of names, separated by commas")
-    add("--subjects", metavar="NAMES", default=",".join(TITLES), help=f"of {','.join(TITLES)}")
+    quick = ",".join(QUICK_SUBJECTS)
+    add("--subjects", metavar="NAMES", help=f"of {','.join(TITLES)} [default: all of them; {quick} if quick]")
     add("--quick", action="store_true", help="less than a minute: fewer metrics, fewer and shorter rounds")
     add("--json", metavar="FILE", type=Path, help="write all rounds")
     add("--html", metavar="FILE", type=Path, help="write one page with plots")
@@ -78,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _measure(options: argparse.Namespace, console: Console) -> results.Run:
-    subjects = _names(options.subjects)
+    subjects = _names(options.subjects) if options.subjects else list(QUICK_SUBJECTS if options.quick else TITLES)
     unknown = [name for name in subjects if name not in TITLES]
     if unknown:
         raise UnknownMetricError(f"no subject is called {unknown[0]!r}. There are: {', '.join(TITLES)}")

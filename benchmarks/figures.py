@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final, Literal
 
 RESAMPLES: Final = 2000
@@ -64,8 +65,12 @@ def median(values: Sequence[float]) -> float:
 
 def summarize(values: Sequence[float]) -> Summary | None:
     """Return what some measurements come to, `None` if there are none."""
-    if not values:
-        return None
+    return _summarize(tuple(values)) if values else None
+
+
+# A report asks for the same rows again and again, and resampling takes its time.
+@cache
+def _summarize(values: tuple[float, ...]) -> Summary:
     middle, iqr = median(values), quantile(values, 0.75) - quantile(values, 0.25)
     low, high = interval(lambda rng: median(rng.choices(values, k=len(values))))
     # Of something that should be nothing, only the distance itself can be told.

@@ -7,8 +7,6 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from benchmarks.figures import median
-
 
 def facts() -> dict[str, str]:
     """Return what the machine is and how busy it was before anything was measured."""
@@ -26,11 +24,6 @@ def facts() -> dict[str, str]:
 def cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def disturbance(run_times: list[float]) -> float:
-    """Return by how much equal pieces of work differ: 0.1 means that the slowest took 10 % more than the median."""
-    return max(run_times) / median(run_times) - 1
 
 
 def _processor() -> str:

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.metric import AnyFrame
@@ -97,7 +98,7 @@ class Ear:
     def _recognise(self, rate: int) -> None:
         began, self._began = self._began, None
         heard = self._heard
-        crossings = sum((a < 0) != (b < 0) for a, b in zip(heard, heard[1:], strict=False))
+        crossings = sum((a < 0) != (b < 0) for a, b in pairwise(heard))
         pitch = crossings / 2 / (len(heard) / rate)
         number = round((pitch - PITCHES[0]) / 300)
         if began is None or not 0 <= number < len(PITCHES):

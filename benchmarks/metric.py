@@ -15,7 +15,7 @@ GROUPS = ("connection", "data", "media", "resources", "components", "own cost")
 """The order of the report; a group that is not named here comes last."""
 
 
-class Unsupported(Exception):
+class UnsupportedError(Exception):
     """A subject cannot do what a metric measures. The message says why; it is not an error."""
 
 
@@ -76,6 +76,7 @@ class Metric:
     :param measure: does one round; returns a value for each figure key, and may leave some out.
     :param rounds: of a full run.
     :param quick_rounds: of a quick one; 0 leaves the metric out.
+    :param settles: a round begins with a warm-up of its own: there is none before the first.
     :param isolated: a new process for each round: for what differs the first time, and for memory.
     :param timeout: seconds, of one round.
     :param stacked: the figures are parts of a whole and are drawn so.
@@ -90,6 +91,7 @@ class Metric:
     subjects: tuple[str, ...] = PEERS
     rounds: int = 5
     quick_rounds: int = 3
+    settles: bool = False
     isolated: bool = False
     timeout: float = 60.0
     stacked: bool = False

@@ -32,12 +32,15 @@ th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd
 td:first-child{white-space:normal}
 tr.missed td:last-child{font-weight:700}
 svg{display:block;width:100%;max-width:30rem;height:auto;overflow:visible}
-svg text{font-family:system-ui,sans-serif;font-size:12px}
+svg text{font-family:system-ui,sans-serif;font-size:12px;paint-order:stroke;stroke:#fff;stroke-width:3px}
+svg text[fill="#fff"],svg text[fill="#000"]{stroke:none}
 svg text.small{font-size:10px;fill:#555}
 svg text.value{font-size:11px}
-.grid-line,svg line.grid{stroke:#ddd;stroke-width:1}
+svg line.grid{stroke:#ddd;stroke-width:1}
 svg line.limit{stroke:#222;stroke-width:1.2;stroke-dasharray:4 3}
 details{margin:.4rem 0;font-size:.82rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem;align-items:start}
+@media(max-width:40rem){th,td{white-space:normal}}
 @media print{body{font-size:11px;max-width:none;padding:0}.grid{grid-template-columns:1fr 1fr}a{color:inherit}}
 """
 
@@ -55,7 +58,8 @@ def render(run: Run, changes: list[Change] | None = None) -> str:
     """Return the page."""
     body = "".join([*_head(run), *_targets(run), *_changes(changes), *_groups(run), *_missing(run)])
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>webrtc-shim benchmarks</title><style>{_STYLE}</style><body>{body}</body></html>\n"
     )
 
@@ -80,10 +84,10 @@ def _targets(run: Run) -> Iterator[str]:
         for metric, result, one in judged
     )
     yield "<h2>Targets</h2>"
-    yield '<div class="grid"><div class="card">'
+    yield '<div class="pair"><div class="card">'
     yield plots.targets([(f"{metric.title}, {result.figure.title}", one) for metric, result, one in judged])
-    yield '</div></div><div class="wide"><table><tr><th>figure</th><th>target</th><th>found [95 %]</th><th>verdict</th></tr>'
-    yield f"{rows}</table></div>"
+    yield '</div><div class="wide"><table><tr><th>figure</th><th>target</th><th>found [95 %]</th><th>verdict</th></tr>'
+    yield f"{rows}</table></div></div>"
 
 
 def _changes(changes: list[Change] | None) -> Iterator[str]:
@@ -125,8 +129,10 @@ def _row(result: FigureResult, name: str) -> str:
     found = result.summary(name)
     if found is None:
         return ""
-    numbers = "".join(f"<td>{words.number(value)}</td>" for value in (found.median, found.p95, found.iqr))
-    return f"<tr><td>{escape(result.figure.title)}, {escape(result.figure.unit)}</td><td>{escape(TITLES.get(name, name))}</td>{numbers}<td>{found.count}</td></tr>"
+    numbers = (words.number(value) for value in (found.median, found.p95, found.iqr))
+    title = f"{result.figure.title}, {result.figure.unit}"
+    cells = (escape(title), escape(TITLES.get(name, name)), *numbers, str(found.count))
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def _missing(run: Run) -> Iterator[str]:

@@ -54,10 +54,10 @@ def _strip(name: str, known: list[float], result: FigureResult, scale: Scale, y:
     yield _text(0, y + 4, TITLES.get(name, name), "start", "label", colour)
     ordered = sorted(known)
     low, high = (scale(ordered[round(share * (len(ordered) - 1))]) for share in (0.25, 0.75))
-    yield f'<rect x="{low:.1f}" y="{y - 5:.1f}" width="{max(1.0, high - low):.1f}" height="10" fill="{colour}" opacity=".25"/>'
+    yield _line(low, max(high, low + 1), y, f'stroke="{colour}" stroke-width="10" opacity=".25"')
     for value in known:
         yield _marker(name, scale(value), y, colour)
-    yield f'<line x1="{middle:.1f}" x2="{middle:.1f}" y1="{y - 9:.1f}" y2="{y + 9:.1f}" stroke="{colour}" stroke-width="2.5"/>'
+    yield f'<path d="M{middle:.1f} {y - 9:.1f}v18" stroke="{colour}" stroke-width="2.5"/>'
     yield _text(_WIDTH, y + 4, words.cell(found), "end", "value")
 
 
@@ -111,7 +111,7 @@ def targets(judged: Sequence[tuple[str, Judged]]) -> str:
         return 10 + span * (0.5 + max(-0.5, min(0.5, math.log(value) / (2 * reach))))
 
     height, parts = row * len(found) + 36, []
-    for factor, label in ((0.125, "8x inside"), (0.5, "2x"), (1.0, "limit"), (2.0, "2x"), (8.0, "8x outside")):
+    for factor, label in ((0.125, "8x inside or more"), (0.5, "2x"), (1.0, "limit"), (2.0, "2x"), (8.0, "8x outside")):
         kind = "limit" if factor == 1 else "grid"
         x, anchor = place(factor), {0.125: "start", 8.0: "end"}.get(factor, "middle")
         parts.append(f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="16" y2="{height - 4}"/>')
@@ -128,8 +128,15 @@ def _target(title: str, one: Judged, place: Scale, top: float) -> Iterator[str]:
     low, middle, high = sorted(place(end if one.target.at_most else 1 / end) for end in ends)
     y, colour = top + 26, _FACES[one.verdict]
     yield _text(0, top + 14, title, "start", "label")
-    yield _text(_WIDTH, top + 14, f"{words.number(found.median)} {words.MARKS[one.verdict]} {one.verdict}", "end", "value", colour)
-    yield f'<line x1="{low:.1f}" x2="{max(high, low + 1):.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="4" opacity=".45"/>'
+    yield _text(
+        _WIDTH,
+        top + 14,
+        f"{words.number(found.median)} {words.MARKS[one.verdict]} {one.verdict}",
+        "end",
+        "value",
+        colour,
+    )
+    yield _line(low, max(high, low + 1), y, f'stroke="{colour}" stroke-width="4" opacity=".45"')
     yield _verdict_marker(one.verdict, middle, y, colour)
 
 
@@ -159,6 +166,10 @@ def stack(metric: MetricResult) -> str:
     drawn.append(_text(0, y, "sum of the medians", "start", "label"))
     drawn.append(_text(200, y, f"{words.number(whole)} {parts[0][0].figure.unit if parts else ''}", "end", "value"))
     return _svg(y + 8, drawn, metric.title)
+
+
+def _line(left: float, right: float, y: float, style: str) -> str:
+    return f'<path d="M{left:.1f} {y:.1f}H{right:.1f}" {style}/>'
 
 
 def _text(x: float, y: float, text: str, anchor: str, kind: str, colour: str = "#222") -> str:

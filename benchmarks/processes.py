@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.metric import Effort, Metric, Unsupported
+from benchmarks.metric import Effort, Metric, UnsupportedError
 
 _LOAD_TIMEOUT: Final = 60.0
 _GRACE: Final = 10.0
@@ -26,14 +26,14 @@ class Worker:
     """A process that measures one subject.
 
     :param subject: its name.
-    :raises Unsupported: it is not there.
+    :raises UnsupportedError: it is not there.
     :raises WorkerError: it cannot be loaded.
     """
 
     def __init__(self, subject: str) -> None:
         self.subject = subject
         # A file, because a pipe that nobody reads would fill up and stop the process.
-        self._complaints = tempfile.TemporaryFile("w+")
+        self._complaints = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "benchmarks.worker", subject],
             stdin=subprocess.PIPE,
@@ -56,10 +56,10 @@ class Worker:
     def measure(self, module: str, metric: Metric, effort: Effort) -> dict[str, float]:
         """Do one round.
 
-        :raises Unsupported: the subject cannot do it.
+        :raises UnsupportedError: the subject cannot do it.
         :raises WorkerError: it failed; the process may be gone.
         """
-        wish = {"do": "measure", "module": module, "metric": metric.name}
+        wish: dict[str, object] = {"do": "measure", "module": module, "metric": metric.name}
         wish |= {"quick": effort.quick, "warm_up": effort.warm_up}
         values: dict[str, float] = self._ask(wish, metric.timeout + _GRACE)["values"]
         return values
@@ -86,7 +86,7 @@ class Worker:
             raise WorkerError(self._last_words()) from exc
         answer: dict[str, Any] = json.loads(self._read(timeout))
         if "unsupported" in answer:
-            raise Unsupported(answer["unsupported"])
+            raise UnsupportedError(answer["unsupported"])
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer
@@ -111,7 +111,8 @@ class Worker:
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment of a worker: it finds this package wherever it was started, and no flag chooses for it."""
+    """Return the environment of a worker: it finds this package wherever it was started, and no flag chooses "
+    "for it."""
     root = str(Path(__file__).parent.parent)
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SHIM_")}
     path = os.pathsep.join(filter(None, (root, kept.get("PYTHONPATH"))))

@@ -31,7 +31,7 @@ def chosen(only: Iterable[str]) -> dict[str, tuple[str, Metric]]:
     :raises UnknownMetricError: nothing is called so.
     """
     known, wanted = all_metrics(), list(only)
-    result = {}
+    result: dict[str, tuple[str, Metric]] = {}
     for name in wanted:
         matching = {key: one for key, one in known.items() if key.startswith(name) or one[1].group == name}
         if not matching:
@@ -41,6 +41,11 @@ def chosen(only: Iterable[str]) -> dict[str, tuple[str, Metric]]:
 
 
 def load(module: str, name: str) -> Metric:
-    """Return one metric, importing nothing but its module."""
-    metrics_of_module: Iterable[Metric] = import_module(module).METRICS
-    return next(metric for metric in metrics_of_module if metric.name == name)
+    """Return one metric, importing nothing but its module.
+
+    :raises UnknownMetricError: the module has none of this name.
+    """
+    found: dict[str, Metric] = {metric.name: metric for metric in import_module(module).METRICS}
+    if name not in found:
+        raise UnknownMetricError(f"{module} has no metric {name!r}. It has: {', '.join(found)}")
+    return found[name]

@@ -120,7 +120,9 @@ class Run:
                     yield metric, result
 
 
-def as_result(metric: Metric, rounds: Mapping[str, list[Mapping[str, float]]], missing: Mapping[str, str]) -> MetricResult:
+def as_result(
+    metric: Metric, rounds: Mapping[str, list[Mapping[str, float]]], missing: Mapping[str, str]
+) -> MetricResult:
     """Return the result of a metric.
 
     :param rounds: subject -> what each round gave; empty where it failed.

@@ -1,4 +1,5 @@
-"""The runner: every metric of every subject, in turn (A B, B A, ...), so that what the machine does hits all alike."""
+"""The runner: every metric of every subject, in turn (A B, B A, ...), so that what the machine does hits all "
+"alike."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from benchmarks import machine
-from benchmarks.metric import Effort, Metric, Unsupported
+from benchmarks.metric import Effort, Metric, UnsupportedError
 from benchmarks.processes import Worker, WorkerError
 from benchmarks.results import MetricResult, Run, as_result
 
@@ -93,7 +94,7 @@ class Runner:
         subjects = [name for name in metric.subjects if name in self._subjects]
         found: dict[str, list[Mapping[str, float]]] = {name: [] for name in subjects}
         job = _Job(module, metric)
-        if not metric.isolated:
+        if not (metric.isolated or metric.settles):
             for name in subjects:
                 self._progress(f"{metric.title}: {name}, warming up", done)
                 self._round(job, name, Effort(self._effort.quick, warm_up=True))
@@ -110,13 +111,13 @@ class Runner:
             return {}
         try:
             worker = self._worker(name, new=job.metric.isolated)
-        except (Unsupported, WorkerError) as exc:
+        except (UnsupportedError, WorkerError) as exc:
             self._missing[name] = str(exc)
             job.give_up(name, str(exc))
             return {}
         try:
             return worker.measure(job.module, job.metric, effort)
-        except Unsupported as exc:
+        except UnsupportedError as exc:
             job.give_up(name, str(exc))
         except WorkerError as exc:
             job.note_failure(name, str(exc))
@@ -127,7 +128,7 @@ class Runner:
 
     def _worker(self, name: str, *, new: bool) -> Measurer:
         if name in self._missing:
-            raise Unsupported(self._missing[name])
+            raise UnsupportedError(self._missing[name])
         if new:
             self._dismiss(name)
         if name not in self._workers:

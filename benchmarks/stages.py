@@ -151,7 +151,9 @@ def _before(note: Callable[..., None]) -> Callable[[Callable[..., Any]], Callabl
     return wrapper
 
 
-def _wrap(stack: ExitStack, owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+def _wrap(
+    stack: ExitStack, owner: type, name: str, wrapper: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> None:
     inherited = name not in vars(owner)
     original = getattr(owner, name)
     setattr(owner, name, wrapper(original))

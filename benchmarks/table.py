@@ -14,6 +14,7 @@ from benchmarks.subjects import TITLES
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
 STYLES = {"met": "green", "missed": "bold red", "untrusted": "yellow"}
 
@@ -75,7 +76,7 @@ def _table(metrics: list[MetricResult]) -> Table:
     return table
 
 
-def _cells(result: FigureResult, subjects: Iterable[str]) -> list[object]:
+def _cells(result: FigureResult, subjects: Iterable[str]) -> list[str | Text]:
     from rich.text import Text
 
     figure, judged = result.figure, result.judged()

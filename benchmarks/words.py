@@ -8,9 +8,12 @@ from benchmarks.results import Judged, Run
 
 MARKS: dict[Verdict, str] = {"met": "✓", "missed": "✗", "untrusted": "?"}
 LEGEND = (
-    "Medians of the rounds; beside them the spread: the distance of the quartiles as a share of the median, with '?' where it "
-    "is above 30 % or there were fewer than three rounds, so that the figure by itself cannot be trusted. Ratios are those of "
-    "rounds measured in turn, with a 95 % bootstrap interval. A target is met or missed when the whole interval is on one side."
+    "Medians of the rounds; beside them the spread: the distance of the quartiles as a share of the median, "
+    "with '?' where it "
+    "is above 30 % or there were fewer than three rounds, so that the figure by itself cannot be trusted. "
+    "Ratios are those of "
+    "rounds measured in turn, with a 95 % bootstrap interval. A target is met or missed when the whole interval "
+    "is on one side."
 )
 
 
@@ -19,7 +22,15 @@ def number(value: float) -> str:
     if value == 0:
         return "0"
     size = abs(value)
-    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 0.1 else f"{value:.2g}"
+    return (
+        f"{value:.0f}"
+        if size >= 100
+        else f"{value:.1f}"
+        if size >= 10
+        else f"{value:.2f}"
+        if size >= 0.1
+        else f"{value:.2g}"
+    )
 
 
 def spread(found: Summary) -> str:
@@ -30,7 +41,7 @@ def spread(found: Summary) -> str:
 
 def cell(found: Summary | None) -> str:
     """Return a median and its spread."""
-    return f"{number(found.median)} {spread(found)}" if found else "-"
+    return f"{number(found.median)} ({spread(found)})" if found else "-"
 
 
 def ratio(found: Summary | None) -> str:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, TextIO
 
-from benchmarks.metric import Effort, Metric, Unsupported
+from benchmarks.metric import Effort, Metric, UnsupportedError
 from benchmarks.subjects import get_subject
 
 
@@ -39,7 +39,7 @@ def _serve(subject: Any, wish: dict[str, Any]) -> dict[str, object]:  # noqa: AN
 
         metric = load(wish["module"], wish["metric"])
         return {"values": _measure(metric, subject, Effort(wish["quick"], wish["warm_up"]))}
-    except Unsupported as exc:
+    except UnsupportedError as exc:
         return {"unsupported": str(exc)}
     except Exception as exc:
         return {"error": f"{type(exc).__name__}: {exc}"}

@@ -20,10 +20,10 @@ async def processor_time(video: bool, subject: Subject, effort: Effort) -> Mappi
     """Let media flow; return processor seconds per minute, without those of making frames."""
     source: Source = Pictures(1280, 720) if video else Bursts()
     pair, pace = subject.pair(bitrate=2_500_000), Pace(source)
-    meter = Eye(pace) if video else Ear(pace)
+    ear, eye = Ear(pace), Eye(pace)
     try:
         pair.send(pace, "VP8" if video else None)
-        pair.receive(meter.take)
+        pair.receive(eye.take if video else ear.take)
         await pair.connect()
         await asyncio.sleep(_SETTLE)
         wall, cpu, cost = time.perf_counter(), time.process_time(), pace.cost
@@ -32,8 +32,7 @@ async def processor_time(video: bool, subject: Subject, effort: Effort) -> Mappi
         per_minute = 60 * used / (time.perf_counter() - wall)
     finally:
         await pair.close()
-    found = {"cpu": per_minute}
-    return found | {key: value for key, value in meter.quality().items() if key == "psnr"} if video else found
+    return {"cpu": per_minute} | {key: value for key, value in eye.quality().items() if key == "psnr"}
 
 
 def _metric(name: str, title: str, video: bool) -> Metric:
@@ -42,11 +41,13 @@ def _metric(name: str, title: str, video: bool) -> Metric:
         name=name,
         title=title,
         group="resources",
-        about="Processor time of all threads while media flows in one direction, sender and receiver in one process: as much "
+        about="Processor time of all threads while media flows in one direction, sender and receiver in one "
+        "process: as much "
         "coding as one end of a call in both directions. What making the frames costs is taken off.",
         figures=(Figure("cpu", "CPU s per minute", "s"), *quality),
         measure=partial(processor_time, video),
         rounds=4,
+        settles=True,
         quick_rounds=0,
     )
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from typing import Final
 
 from benchmarks.figures import quantile
@@ -114,7 +115,7 @@ async def ping(near: Channel, far: Channel, count: int) -> list[float]:
     near.on_message(again)
     again(None)
     await done.wait()
-    return [after - before for before, after in zip(moments, moments[1:], strict=False)]
+    return [after - before for before, after in pairwise(moments)]
 
 
 async def round_trip(subject: Subject, effort: Effort) -> Mapping[str, float]:
@@ -133,10 +134,11 @@ def _throughput_metric(name: str, size: int) -> Metric:
         name=f"throughput_{name}",
         title=f"data throughput, {size // 1024} KiB messages",
         group="data",
-        about="Reliable and ordered, one direction, both ends in one process, 256 KiB queued at most: what arrives per second, "
+        about="Reliable and ordered, one direction, both ends in one process, 256 KiB queued at most: what "
+        "arrives per second, "
         "and the processor time of both ends.",
         figures=(
-            Figure("rate", "throughput", "MB/s", "higher", (Target(1.0, at_most=False),) if name == "16k" else ()),
+            Figure("rate", "rate", "MB/s", "higher", (Target(1.0, at_most=False),) if name == "16k" else ()),
             Figure("cpu", "CPU per byte", "ns"),
         ),
         measure=partial(throughput, size),
@@ -150,7 +152,8 @@ METRICS = (
         name="unordered",
         title="data throughput, unordered, maxRetransmits 0, 16 KiB",
         group="data",
-        about="As fast as the channel takes it; of what was sent, the share that has arrived when nothing comes any more.",
+        about="As fast as the channel takes it; of what was sent, the share that has arrived when nothing comes "
+        "any more.",
         figures=(
             Figure("rate", "delivered", "MB/s", "higher"),
             Figure("share", "share delivered", "%", "higher"),

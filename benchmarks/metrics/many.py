@@ -79,7 +79,8 @@ def _metric(count: int, rounds: int) -> Metric:
         name=f"pairs_{count}",
         title=f"{count} pairs in one process",
         group="resources",
-        about="All connected at once, a data channel each; memory per connection is what they add to one pair, over twice "
+        about="All connected at once, a data channel each; memory per connection is what they add to one pair, "
+        "over twice "
         "their number. Then each is pinged once a second.",
         figures=(
             Figure("connect", "connect all", "s"),

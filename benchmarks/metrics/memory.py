@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Mapping
-from typing import Final
 
 from benchmarks import machine
 from benchmarks.media import Bursts, Ear, Eye, Pictures
@@ -24,7 +23,7 @@ async def resident(subject: Subject, effort: Effort) -> Mapping[str, float]:
         found["data"] = rss()
     finally:
         await pair.close()
-    found["call"] = await _call(subject, effort.pick(4.0, 1.5))
+    found["call"] = await _call(subject, effort.pick(4.0, 1.0))
     found["per_core"] = found["call"] / machine.cores()
     return found
 
@@ -62,8 +61,10 @@ METRICS = (
         name="memory",
         title="memory of a process",
         group="resources",
-        about="Resident set in a process of its own: libraries loaded; after one pair with a data channel; during a call with "
-        "Opus and VP8 640x480 at 30 per second in one direction, both ends in the process (as much coding as one end of a "
+        about="Resident set in a process of its own: libraries loaded; after one pair with a data channel; "
+        "during a call with "
+        "Opus and VP8 640x480 at 30 per second in one direction, both ends in the process (as much coding as "
+        "one end of a "
         "call in both directions). The interpreter and what measures are in it: about 20 MB, for everyone.",
         figures=(
             Figure("imported", "imported", "MB"),

@@ -22,7 +22,7 @@ async def own_cost(subject: Subject, effort: Effort) -> Mapping[str, float]:
     try:
         near, far = await open_pair(pair)
         before = time.process_time()
-        trips = await ping(near, far, effort.pick(1500, 500))
+        trips = await ping(near, far, effort.pick(1500, 400))
         trip_cpu = (time.process_time() - before) / len(trips)
     finally:
         await pair.close()
@@ -31,7 +31,7 @@ async def own_cost(subject: Subject, effort: Effort) -> Mapping[str, float]:
         flood = Flood(*await open_pair(pair), bytes(_MESSAGE))
         await flood.run(0.15)
         flood.arrived, before = 0, time.process_time()
-        rate = await flood.run(effort.pick(0.8, 0.4))
+        rate = await flood.run(effort.pick(0.8, 0.3))
         message_cpu = (time.process_time() - before) / max(1, flood.arrived)
     finally:
         await pair.close()
@@ -48,7 +48,8 @@ METRICS = (
         name="own_cost",
         title="what the SDK costs",
         group="own cost",
-        about="The SDK on the native engine against plain aiortc and against that engine driven through the SPI. Processor "
+        about="The SDK on the native engine against plain aiortc and against that engine driven through the "
+        "SPI. Processor "
         "time is what to look at on a busy machine.",
         figures=(
             Figure("trip", "round trip 64 B, p50", "us", targets=_AT_MOST),

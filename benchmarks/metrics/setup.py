@@ -32,9 +32,8 @@ async def connect_once(subject: Subject, route: Route = DIRECT) -> tuple[float, 
 async def on_loopback(subject: Subject, effort: Effort) -> Mapping[str, float]:
     """Connect the first pair of a process, and more."""
     first, _ = await connect_once(subject)
-    before, later = time.process_time(), []
-    for _ in range(effort.pick(8, 4)):
-        later.append((await connect_once(subject))[0])
+    before = time.process_time()
+    later = [(await connect_once(subject))[0] for _ in range(effort.pick(8, 4))]
     cpu = (time.process_time() - before) / len(later)
     return {"first": first, "later": median(later), "cpu": cpu * 1000}
 
@@ -53,7 +52,8 @@ METRICS = (
         name="setup",
         title="connection setup, loopback",
         group="connection",
-        about="From createOffer() until both ends are connected, with one data channel and no ICE server. The first pair "
+        about="From createOffer() until both ends are connected, with one data channel and no ICE server. The "
+        "first pair "
         "of a process, libraries loaded; then the median of the pairs that follow, and processor time per pair, both "
         "ends and closing included.",
         figures=(
@@ -69,7 +69,8 @@ METRICS = (
         name="setup_100ms",
         title="connection setup, 100 ms round trip",
         group="connection",
-        about="The same through a simulated network with 50 ms in each direction; offer and answer take 50 ms each, too.",
+        about="The same through a simulated network with 50 ms in each direction; offer and answer take 50 ms "
+        "each, too.",
         figures=(
             Figure("connected", "connected", "ms", targets=(Target(800, over=None), Target(1.0))),
             Figure("opened", "channel open", "ms"),

@@ -65,7 +65,7 @@ def _source(kind: Kind, *, encoded: bool, count: int) -> Source:
 
 
 async def _trace(kind: Kind, subject: Subject, effort: Effort, *, encoded: bool) -> Tracer:
-    seconds = effort.pick(3.0, 1.2)
+    seconds = effort.pick(3.0, 1.0)
     tracer = Tracer()
     source = _source(kind, encoded=encoded, count=round((seconds + _SETTLE) * 50))
     pair, pace = subject.pair(bitrate=1_500_000), TracedPace(source, tracer)
@@ -106,24 +106,30 @@ def _metrics(kind: Kind, what: str) -> tuple[Metric, Metric]:
             name=f"added_{kind}",
             title=f"added by the stack, {kind}",
             group="media",
-            about=f"{what} that are encoded already, from the moment at which the sender gets one until the decoder gets it: "
+            about=f"{what} that are encoded already, from the moment at which the sender gets one until the "
+            "decoder gets it: "
             "packetising, SRTP, sockets and jitter buffer, without codecs. Inside the native engine.",
             figures=(Figure("p50", "p50", "ms", targets=(Target(2, over=None),)), Figure("p99", "p99", "ms")),
             measure=partial(added, kind),
             subjects=("native",),
+            quick_rounds=3 if kind == "video" else 0,
+            settles=True,
         ),
         Metric(
             name=f"stages_{kind}",
             title=f"where the time goes, {kind}",
             group="media",
-            about=f"{what} one way, medians of each stage. Capture: from when a frame is due until the sender has it. Encode: "
-            "with the changes of threads. Packetise: with SRTP, until the system has the last packet. Network: until SRTP is "
+            about=f"{what} one way, medians of each stage. Capture: from when a frame is due until the sender "
+            "has it. Encode: "
+            "with the changes of threads. Packetise: with SRTP, until the system has the last packet. Network: "
+            "until SRTP is "
             "taken off that. Reorder: until the decoder has the frame. Delivery: until the application has it.",
             figures=_figures(STAGES),
             measure=partial(breakdown, kind),
             subjects=("native",),
             rounds=4,
             quick_rounds=0,
+            settles=True,
             stacked=True,
         ),
     )

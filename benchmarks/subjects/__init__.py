@@ -15,6 +15,8 @@ TITLES = {
     "bare": "native, no SDK",
 }
 """Every subject, and how it is called in the report."""
+QUICK_SUBJECTS = ("native", "legacy", "bare")
+"""Those of whom something is demanded."""
 
 
 def get_subject(name: str) -> Subject:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.metric import Unsupported
+from benchmarks.metric import UnsupportedError
 from benchmarks.pacing import Pace
 from benchmarks.subjects.base import Channel, Route, Taker
 from benchmarks.subjects.peers import DIRECT
@@ -33,7 +33,7 @@ class BareSubject:
 
         probe = shim_probe()
         if not probe.available:
-            raise Unsupported(probe.reason)
+            raise UnsupportedError(probe.reason)
         return shim_backend_info().version
 
     def pair(self, *, bitrate: int | None = None) -> BarePair:
@@ -112,7 +112,7 @@ class BarePair:
 
     def send(self, pace: Pace, codec: str | None = None) -> None:
         """Refuse: this subject is there for what the SDK costs per message."""
-        raise Unsupported("the engine by itself is measured for data channels only")
+        raise UnsupportedError("the engine by itself is measured for data channels only")
 
     def receive(self, take: Taker) -> None:
         """Receive nothing."""

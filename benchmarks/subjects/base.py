@@ -67,7 +67,7 @@ class Pair(Protocol):
         """Send media from near to far.
 
         :param codec: e.g. ``"VP8"``; `None` for what the subject prefers.
-        :raises Unsupported: the subject does not send it.
+        :raises UnsupportedError: the subject does not send it.
         """
         ...
 
@@ -95,7 +95,7 @@ class Subject(Protocol):
     def load(self) -> str:
         """Load all libraries that a call needs; return the version of the engine.
 
-        :raises Unsupported: it is not there.
+        :raises UnsupportedError: it is not there.
         """
         ...
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.metric import Unsupported
+from benchmarks.metric import UnsupportedError
 from benchmarks.pacing import Pace, paced_track
 from benchmarks.subjects.base import Channel, Kind, Route, Taker
 
@@ -95,7 +95,7 @@ class ApiPair:
         known = self._api.codecs(kind)
         wanted = [one for one in known if one.mimeType.split("/")[1].upper() == codec.upper()]
         if not wanted:
-            raise Unsupported(f"does not send {codec}")
+            raise UnsupportedError(f"does not send {codec}")
         return wanted + [one for one in known if one.mimeType.lower().endswith("/rtx")]
 
     def _on_channel(self, channel: Any) -> None:  # noqa: ANN401 - of any library

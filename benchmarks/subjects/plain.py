@@ -26,7 +26,7 @@ class AiortcSubject:
         if bitrate:
             # aiortc has no setting for it; these names are what its users change.
             for codec in (vpx, h264):
-                codec.DEFAULT_BITRATE, codec.MAX_BITRATE = bitrate, bitrate * 2  # type: ignore[misc]
+                vars(codec).update(DEFAULT_BITRATE=bitrate, MAX_BITRATE=bitrate * 2)
         configuration = aiortc.RTCConfiguration(iceServers=[])
         return ApiPair(
             Api(

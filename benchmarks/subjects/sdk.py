@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchmarks.metric import Unsupported
+from benchmarks.metric import UnsupportedError
 from benchmarks.subjects.base import Kind
 from benchmarks.subjects.peers import Api, ApiPair
 
@@ -27,9 +27,9 @@ class SdkSubject:
         try:
             info, probe = registry.info(self.name), registry.probe(self.name)
         except ShimError as exc:
-            raise Unsupported(str(exc)) from exc
+            raise UnsupportedError(str(exc)) from exc
         if not probe.available:
-            raise Unsupported(probe.reason)
+            raise UnsupportedError(probe.reason)
         return f"{info.version} ({info.engine})"
 
     def pair(self, *, bitrate: int | None = None) -> ApiPair:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.metadata import version
 
-from benchmarks.metric import Unsupported
+from benchmarks.metric import UnsupportedError
 from benchmarks.subjects.peers import Api, ApiPair
 
 
@@ -19,7 +19,7 @@ class WrtcSubject:
         try:
             import_module("webrtc.aiortc")
         except ImportError as exc:
-            raise Unsupported(f"not installed ({exc}). Get it with: pip install wrtc") from exc
+            raise UnsupportedError(f"not installed ({exc}). Get it with: pip install wrtc") from exc
         return f"{version('wrtc')} (libwebrtc M152)"
 
     def pair(self, *, bitrate: int | None = None) -> ApiPair:
