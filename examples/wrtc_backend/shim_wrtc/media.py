@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Final, Protocol
@@ -36,10 +35,9 @@ class Converter(Protocol):
 # --- out -------------------------------------------------------------------------------------------------
 
 
-async def pump(source: e.MediaSource, track: webrtc.MediaStreamTrackGenerator) -> None:
+async def pump(source: e.MediaSource, writer: webrtc.WritableStreamDefaultWriter) -> None:
     """Send what a track of the application gives until it ends, raises, or the task is cancelled."""
     converter: Converter = OutgoingSound() if source.kind == "audio" else OutgoingPictures()
-    writer = track.writable.get_writer()
     try:
         while True:
             for ready in converter.convert(await source.recv()):
@@ -49,26 +47,34 @@ async def pump(source: e.MediaSource, track: webrtc.MediaStreamTrackGenerator) -
         logger.debug("track %s has ended", source.id)
     except Exception as exc:
         logger.warning("track %s: sending stops, as a frame could not be had or used: %r", source.id, exc)
-    finally:
-        writer.release_lock()
+
+
+class Resampler:
+    """Makes 16 bit samples at 48 kHz of sound whose form may change."""
+
+    def __init__(self, frame_size: int | None = None) -> None:
+        self._form: tuple[str, str, int] | None = None
+        self._frame_size = frame_size
+
+    def resample(self, frame: AudioFrame, layout: str) -> list[AudioFrame]:
+        """Return what is ready."""
+        form = frame.format.name, frame.layout.name, frame.sample_rate
+        if form != self._form:
+            self._form, self._resampler = form, AudioResampler("s16", layout, RATE, self._frame_size)
+        return self._resampler.resample(frame)
 
 
 class OutgoingSound:
-    """Makes 16 bit samples at 48 kHz of sound of any kind."""
+    """Makes AudioData of sound of any kind."""
 
     def __init__(self) -> None:
-        self._form: tuple[str, str, int] | None = None
+        self._resampler = Resampler()
 
     def convert(self, frame: Media) -> Iterator[webrtc.AudioData]:
         """Yield the same sound."""
         if not isinstance(frame, AudioFrame):
             raise TypeError(f"an audio track returned {type(frame).__name__}, not an av.AudioFrame")
-        form = frame.format.name, frame.layout.name, frame.sample_rate
-        if form != self._form:
-            layout = "mono" if frame.layout.name == "mono" else "stereo"
-            self._form, self._resampler = form, AudioResampler("s16", layout, RATE)
-        frame.pts = None
-        for ready in self._resampler.resample(frame):
+        for ready in self._resampler.resample(frame, "mono" if frame.layout.name == "mono" else "stereo"):
             channels = len(ready.layout.channels)
             samples = bytes(ready.planes[0])[: ready.samples * channels * 2]
             yield webrtc.AudioData(webrtc.AudioDataInit("s16", RATE, ready.samples, channels, 0, samples))
@@ -81,13 +87,12 @@ class OutgoingPictures:
         """Yield the same picture."""
         if not isinstance(frame, VideoFrame):
             raise TypeError(f"a video track returned {type(frame).__name__}, not an av.VideoFrame")
-        # Not the track's own time: wrtc takes this for the capture time, on the monotonic clock.
-        moment = time.monotonic_ns() // 1000
         if frame.format.name not in {"yuv420p", "yuvj420p"}:
             frame = frame.reformat(format="yuv420p")
         layout = list(_plane_layout(frame))
         pixels = b"".join(bytes(plane) for plane in frame.planes)
-        init = webrtc.VideoFrameBufferInit("I420", frame.width, frame.height, moment, layout=layout)
+        # Without the track's own time: wrtc takes the moment of writing for that of capture.
+        init = webrtc.VideoFrameBufferInit("I420", frame.width, frame.height, 0, layout=layout)
         yield webrtc.VideoFrame(pixels, init)
 
 
@@ -110,7 +115,7 @@ class IncomingSound:
     """Makes stereo frames of 20 ms, as aiortc does, of libwebrtc's blocks of 10 ms."""
 
     def __init__(self) -> None:
-        self._resampler = AudioResampler("s16", "stereo", RATE, frame_size=RATE // 50)
+        self._resampler = Resampler(RATE // 50)
         self._pts = 0
 
     def convert(self, frame: Media) -> Iterator[AudioFrame]:
@@ -118,12 +123,13 @@ class IncomingSound:
         layout = "mono" if frame.number_of_channels == 1 else "stereo"
         block = AudioFrame(format="s16", layout=layout, samples=frame.number_of_frames)
         block.sample_rate = int(frame.sample_rate)
-        block.pts, block.time_base = self._pts, Fraction(1, block.sample_rate)
-        self._pts += block.samples
         samples = bytearray(frame.number_of_frames * frame.number_of_channels * 2)
         frame.copy_to(samples, webrtc.AudioDataCopyToOptions(0, format="s16"))
         block.planes[0].update(bytes(samples).ljust(block.planes[0].buffer_size, b"\0"))
-        yield from self._resampler.resample(block)
+        for ready in self._resampler.resample(block, "stereo"):
+            ready.pts, ready.time_base = self._pts, Fraction(1, RATE)
+            self._pts += ready.samples
+            yield ready
 
 
 class IncomingPictures:

@@ -21,6 +21,8 @@ from shim_wrtc.watching import watch
 logger = logging.getLogger(__name__)
 
 SENDING: Final = frozenset({"sendrecv", "sendonly"})
+QUEUED: Final = {"audio": 50, "video": 8}
+"""Blocks of 10 ms, or pictures, that may wait for the event loop."""
 Tasks = set["asyncio.Task[None]"]
 
 
@@ -47,6 +49,7 @@ class WrtcTransceiver:
         self._tasks = tasks
         self._source: e.MediaSource | None = None
         self._media_sink: e.MediaSink | None = None
+        self._writer: webrtc.WritableStreamDefaultWriter | None = None
         self._pumping: asyncio.Task[None] | None = None
         self._sending = False
         self._jitter_target: float | None = None
@@ -161,7 +164,8 @@ class WrtcTransceiver:
             self._pumping.cancel()
             self._pumping = None
         if self._sending and self._source is not None:
-            self._pumping = self._spawn(pump(self._source, self.generator))
+            self._writer = self._writer or self.generator.writable.get_writer()
+            self._pumping = self._spawn(pump(self._source, self._writer))
 
     async def _apply(self) -> None:
         while (encodings := self._wanted) is not None:
@@ -191,13 +195,8 @@ async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: e.Kind, trac
     async for received in processor.readable:
         with received:
             frames = () if track.muted else tuple(converter.convert(received))
-        owner = transceiver()
-        if owner is None:
+        if (owner := transceiver()) is None:
             return
         for frame in frames:
             owner.deliver(frame)
         del owner
-
-
-QUEUED: Final = {"audio": 50, "video": 8}
-"""Blocks of 10 ms, or pictures, that may wait for the event loop."""
