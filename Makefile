@@ -10,12 +10,13 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 CALL_ARGS ?= --all-pairs
+CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test bench lint setup clean
+.PHONY: help demo test conformance bench lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -25,6 +26,9 @@ demo: setup ## Make real calls between all pairs of backends, measure and record
 
 test: lint ## Check style, types and layers, then run all tests
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
+	@$(BIN)/shim conformance run --html out/conformance $(CONFORMANCE_ARGS)
 
 bench: setup ## Measure the engines against each other: a table, and out/bench.html
 	@.ci/setup-bench $(VENV)

@@ -1,0 +1,137 @@
+"""The recipes for other people's CI: what they call exists, and does what they expect."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ROOT / ".github" / "workflows" / "conformance.yml"
+GUIDE = ROOT / "docs" / "conformance.md"
+
+pytestmark = pytest.mark.skipif(not WORKFLOW.exists(), reason="the recipes are in the repository, not in the wheel")
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def helps() -> dict[str, str]:
+    """What each command of ours says of itself."""
+    commands = ("doctor", "conformance run", "conformance show")
+    return {command: _help(command) for command in commands}
+
+
+def _help(command: str) -> str:
+    arguments = [sys.executable, "-m", "shim", *command.split(), "--help"]
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
+def scripts_of(workflow: dict[str, Any]) -> dict[str, str]:
+    steps = workflow["jobs"]["conformance"]["steps"]
+    return {step["name"]: step["run"] for step in steps if "run" in step}
+
+
+def inputs_of(workflow: dict[str, Any]) -> dict[str, Any]:
+    inputs: dict[str, Any] = workflow[True]["workflow_call"]["inputs"]  # YAML 1.1 reads `on` as true
+    return inputs
+
+
+def commands_in(text: str) -> list[tuple[str, list[str]]]:
+    """Return (command, options) for each call of ours."""
+    calls = re.findall(r"(?:^|[ `])shim (conformance run|conformance show|doctor)\b([^\n|;}]*)", text, re.M)
+    return [(command, re.findall(r"(?<=[ (\"])--?[a-z][a-z-]*", rest.partition(" -- ")[0])) for command, rest in calls]
+
+
+def test_every_command_of_the_workflow_exists(workflow: dict[str, Any], helps: dict[str, str]) -> None:
+    text = "\n".join(scripts_of(workflow).values())
+    found = commands_in(text)
+    assert {command for command, _ in found} == set(helps)
+    for command, options in found:
+        for option in options:
+            assert option in helps[command], f"shim {command} has no {option}"
+    for option in re.findall(r'\("(--[a-z-]+)=', text):
+        assert option in helps["conformance run"]
+
+
+def test_every_command_of_the_guide_exists(helps: dict[str, str]) -> None:
+    found = commands_in(GUIDE.read_text())
+    assert len(found) > 4
+    for command, options in found:
+        for option in options:
+            assert option in helps[command], f"shim {command} has no {option}"
+
+
+def test_scripts_are_valid_and_safe(workflow: dict[str, Any]) -> None:
+    variables = set(workflow["jobs"]["conformance"]["env"]) | {"GITHUB_STEP_SUMMARY", "options", "packages", "name"}
+    for name, script in scripts_of(workflow).items():
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True, timeout=10)
+        assert "${{" not in script, f"{name}: what a caller passes must not become part of a script"
+        assert set(re.findall(r"\$\{?([A-Za-z_]+)", script)) <= variables
+
+
+def test_every_input_is_used_and_every_use_declared(workflow: dict[str, Any]) -> None:
+    used = set(re.findall(r"inputs\.([a-z-]+)", WORKFLOW.read_text()))
+    assert used == set(inputs_of(workflow))
+
+
+def test_recipe_has_ten_lines_and_passes_known_inputs(workflow: dict[str, Any]) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.S)
+    assert len(blocks) == 1
+    assert len(blocks[0].splitlines()) <= 10
+    job = yaml.safe_load(blocks[0])["jobs"]["conformance"]
+    assert job["uses"].partition("@")[0].endswith("/.github/workflows/conformance.yml")
+    inputs = inputs_of(workflow)
+    for name, value in job["with"].items():
+        assert isinstance(value, {"string": str, "number": int}[inputs[name]["type"]])
+
+
+def test_the_scripts_run_the_suite_and_tell_the_verdict(workflow: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(_launcher(tmp_path))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIM_", "PYTEST_"))}
+    environment = kept | {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTEST_ADDOPTS": "-k test_dtls",
+        "BACKENDS": "native", "REQUIRED": "native", "PAIRS": "same", "TIER": "core", "WORKERS": "1",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }  # fmt: skip
+    scripts = scripts_of(workflow)
+    for name in ("Run the suite", "Put the verdict on the run's page"):
+        ended = subprocess.run(
+            ["bash", "-e", "-c", scripts[name]],
+            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "NOT PROVEN: nothing failed" in (tmp_path / "summary.md").read_text()
+
+
+def _launcher(folder: Path) -> Path:
+    """Return a program that is the interpreter of this environment; a link to it would lose the environment."""
+    launcher = folder / "launcher"
+    launcher.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    launcher.chmod(0o755)
+    return launcher
+
+
+def test_make_calls_what_exists(helps: dict[str, str]) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    assert commands_in(makefile.replace("$(BIN)/shim", " shim")) != []
+    for command, options in commands_in(makefile.replace("$(BIN)/shim", " shim")):
+        assert all(option in helps[command] for option in options)
+    if shutil.which("make"):
+        dry = ["make", "--dry-run", "conformance"]
+        told = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
+        assert "shim conformance run --html out/conformance" in told
