@@ -10,6 +10,8 @@ import av
 from av import AudioFrame, Packet, VideoFrame
 from av.codec.context import Flags
 
+from backends.native.payloads_av1 import assemble
+
 
 class Decoder(Protocol):
     """Decodes one stream. One thread at a time."""
@@ -37,7 +39,7 @@ _AUDIO: Final = {
     "audio/pcmu": _AudioFormat("pcm_mulaw", 8000, "mono", 8000),
     "audio/pcma": _AudioFormat("pcm_alaw", 8000, "mono", 8000),
 }
-_VIDEO: Final = {"video/vp8": "libvpx", "video/h264": "h264"}
+_VIDEO: Final = {"video/vp8": "libvpx", "video/h264": "h264", "video/vp9": "libvpx-vp9", "video/av1": "libdav1d"}
 
 
 class PacketDecoder:
@@ -55,6 +57,16 @@ class PacketDecoder:
         packet.pts = pts * self._ticks
         packet.time_base = self._time_base
         return cast("list[AudioFrame | VideoFrame]", self._context.decode(packet))
+
+
+class Av1Decoder:
+    """Decodes the payloads of a frame, as they came out of :mod:`backends.native.payloads_av1`."""
+
+    def __init__(self, decoder: PacketDecoder) -> None:
+        self._decoder = decoder
+
+    def decode(self, data: bytes, pts: int) -> list[AudioFrame | VideoFrame]:
+        return self._decoder.decode(assemble(data), pts)
 
 
 def can_decode(mime: str) -> bool:
@@ -78,6 +90,12 @@ def get_decoder(mime: str) -> Decoder:
 
 
 def _video_decoder(codec: str) -> Decoder:
+    if codec == "libdav1d":
+        return Av1Decoder(_packet_decoder(codec))
+    return _packet_decoder(codec)
+
+
+def _packet_decoder(codec: str) -> PacketDecoder:
     context = cast("av.VideoCodecContext", av.CodecContext.create(codec, "r"))
     # Show each picture as soon as it is decoded: RTC streams have no pictures out of order.
     context.flags |= Flags.low_delay

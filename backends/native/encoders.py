@@ -9,13 +9,23 @@ from aiortc.codecs import CODECS, HEADER_EXTENSIONS, is_rtx
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 
 from backends.native.audio_encoders import FORMATS, AudioEncoder, within
-from backends.native.video_encoders import H264Encoder, VideoEncoder, Vp8Encoder
+from backends.native.video_encoders import Av1Encoder, H264Encoder, VideoEncoder, Vp8Encoder, Vp9Encoder
 from shim.spi.engines import EngineConfig, OpusParameters
 from shim.spi.errors import NotSupportedError
 
 TELEPHONE_EVENT: Final = "audio/telephone-event"
 _TONES: Final = ((48000, 110), (8000, 126))
-_VIDEO: Final[dict[str, type[VideoEncoder]]] = {"video/vp8": Vp8Encoder, "video/h264": H264Encoder}
+_VIDEO: Final[dict[str, type[VideoEncoder]]] = {
+    "video/vp8": Vp8Encoder,
+    "video/h264": H264Encoder,
+    "video/vp9": Vp9Encoder,
+    "video/av1": Av1Encoder,
+}
+_OWN: Final[tuple[tuple[str, int, dict[str, int | str | None]], ...]] = (
+    ("video/VP9", 103, {"profile-id": "0"}),
+    ("video/AV1", 105, {"level-idx": "5", "profile": "0", "tier": "0"}),
+)
+"""What we have beyond aiortc: name, payload type, parameters."""
 
 
 def codecs_for(kind: str, opus: OpusParameters | None = None) -> list[RTCRtpCodecParameters]:
@@ -31,6 +41,20 @@ def codecs_for(kind: str, opus: OpusParameters | None = None) -> list[RTCRtpCode
                 mimeType=TELEPHONE_EVENT, clockRate=rate, channels=1, payloadType=number, parameters={"0-16": None}
             )
             for rate, number in _TONES
+        ]
+    else:
+        codecs += _own_video(codecs[0])
+    return codecs
+
+
+def _own_video(like: RTCRtpCodecParameters) -> list[RTCRtpCodecParameters]:
+    """Make VP9 and AV1, each with its retransmission, with the feedback of another codec."""
+    codecs = []
+    for mime, number, parameters in _OWN:
+        feedback, retransmission = copy.deepcopy(like.rtcpFeedback), {"apt": number}
+        codecs += [
+            RTCRtpCodecParameters(mime, 90000, None, number, feedback, dict(parameters)),
+            RTCRtpCodecParameters("video/rtx", 90000, None, number + 1, [], {**retransmission}),
         ]
     return codecs
 

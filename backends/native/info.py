@@ -23,6 +23,8 @@ CAPABILITIES = CORE | {
     Capability.DATA_MAX_RETRANSMITS,
     Capability.DATA_MAX_LIFETIME,
     Capability.VIDEO_H264,
+    Capability.VIDEO_VP9,
+    Capability.VIDEO_AV1,
     Capability.CODEC_PREFERENCES,
     Capability.TRANSCEIVER_STOP,
     Capability.SEND_PARAMETERS,

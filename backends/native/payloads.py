@@ -10,6 +10,9 @@ from typing import Final
 from aiortc.codecs.h264 import H264PayloadDescriptor
 from aiortc.codecs.vpx import VpxPayloadDescriptor
 
+from backends.native.payloads_av1 import unpack_av1
+from backends.native.payloads_vp9 import unpack_vp9
+
 H264_IDR: Final = 5
 H264_SPS: Final = 7
 H264_STAP_A: Final = 24
@@ -35,6 +38,10 @@ def unpack(mime: str, payload: bytes) -> Payload:
         return unpack_vp8(payload)
     if mime == "video/h264":
         return unpack_h264(payload)
+    if mime == "video/vp9":
+        return Payload(*unpack_vp9(payload))
+    if mime == "video/av1":
+        return Payload(*unpack_av1(payload))
     return Payload(payload)
 
 

@@ -16,6 +16,8 @@ from av.video.frame import PictureType
 
 from backends.native.encoded import EncodedFrame
 from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
+from backends.native.payloads_av1 import packetize_av1
+from backends.native.payloads_vp9 import packetize_vp9
 from backends.native.timeline import TimeBase, Timeline
 from shim.spi.engines import BitrateBounds
 
@@ -24,6 +26,8 @@ TIME_BASE: Final = fractions.Fraction(1, CLOCK_RATE)
 BITRATE_FLOOR: Final = 30_000
 REBUILD_STEP: Final = 0.15
 REBUILD_INTERVAL: Final = 2.0
+AV1_LEAST: Final = 64
+"""Pixels that SVT-AV1 wants on each side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +169,11 @@ class VideoEncoder:
         packets = self._codec.encode(own)
         data = b"".join(bytes(packet) for packet in packets)
         key = any(packet.is_keyframe for packet in packets)
-        return EncodedFrame(self._packetize(data), tick, key, width=width, height=height)
+        return EncodedFrame(self._packetize(data, key=key), tick, key, width=width, height=height)
 
     def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
         """Take a packet that is encoded already."""
-        return EncodedFrame(self._packetize(bytes(packet)), tick, packet.is_keyframe)
+        return EncodedFrame(self._packetize(bytes(packet), key=packet.is_keyframe), tick, packet.is_keyframe)
 
     def reset(self) -> None:
         """Start over with a key frame, after an error."""
@@ -205,7 +209,7 @@ class VideoEncoder:
     def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
         raise NotImplementedError
 
-    def _packetize(self, data: bytes) -> list[bytes]:
+    def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         raise NotImplementedError
 
 
@@ -235,7 +239,7 @@ class Vp8Encoder(VideoEncoder):
         }
         return codec
 
-    def _packetize(self, data: bytes) -> list[bytes]:
+    def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         self._picture_id = (self._picture_id + 1) & 0x7FFF
         return packetize_vp8(data, self._picture_id, self._limit)
 
@@ -264,5 +268,57 @@ class H264Encoder(VideoEncoder):
         }
         return codec
 
-    def _packetize(self, data: bytes) -> list[bytes]:
+    def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         return packetize_h264(data, self._limit)
+
+
+class Vp9Encoder(VideoEncoder):
+    """VP9 profile 0 by libvpx, constant bit rate, no look-ahead."""
+
+    defaults = 250_000, 500_000, 1_500_000
+
+    def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
+        super().__init__(payload_size, bounds)
+        self._picture_id = random.randrange(1 << 15)
+
+    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        codec = self._context("libvpx-vp9", width, height, bitrate)
+        codec.qmin, codec.qmax = 2, 56
+        codec.options = {
+            "bufsize": str(bitrate),
+            "minrate": str(bitrate),
+            "maxrate": str(bitrate),
+            "cpu-used": "8",
+            "deadline": "realtime",
+            "lag-in-frames": "0",
+            "aq-mode": "3",
+            "row-mt": "1",
+            "tile-columns": "2",
+            "static-thresh": "1",
+        }
+        return codec
+
+    def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
+        self._picture_id = (self._picture_id + 1) & 0x7FFF
+        return packetize_vp9(data, self._picture_id, self._limit, key=key)
+
+
+class Av1Encoder(VideoEncoder):
+    """AV1 main profile by SVT-AV1 in its real-time mode: one packet for each frame, at once."""
+
+    defaults = 150_000, 400_000, 1_500_000
+    even = True
+
+    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
+        # The library prints its settings, and at its end a complaint about none, unless this says fatal errors only.
+        os.environ.setdefault("SVT_LOG", "0")
+        codec = self._context("libsvtav1", width, height, bitrate)
+        codec.options = {"preset": "12", "svtav1-params": "pred-struct=1:rc=2:rtc=1"}
+        return codec
+
+    def _size(self, frame: VideoFrame, scale: float) -> tuple[int, int]:
+        width, height = super()._size(frame, scale)
+        return max(width, AV1_LEAST), max(height, AV1_LEAST)
+
+    def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
+        return packetize_av1(data, self._limit, key=key)
