@@ -12,7 +12,6 @@ from aioice import Candidate
 from aiortc.rtcicetransport import RTCIceCandidate, candidate_from_aioice, candidate_to_aioice
 from aiortc.rtcsctptransport import RTCSctpCapabilities
 
-from backends.native import states
 from backends.native.candidates import check_fragment, is_usable, parse_candidate
 from backends.native.certificates import certificate_of
 from backends.native.channels import Association, Channel
@@ -20,17 +19,15 @@ from backends.native.encoders import codecs_for, header_extensions_for
 from backends.native.errors import operation
 from backends.native.records import TransceiverRecord
 from backends.native.session import Session, SessionPorts
+from backends.native.states import States, connection_state, gathering_state, ice_connection_state
 from backends.native.tasks import Tasks
 from backends.native.transceiver import Transceiver
 from backends.native.transport import Transport, TransportHooks, candidate_line
 from shim.spi.engines import (
-    ConnectionState,
     DataChannelInit,
     Direction,
     EngineConfig,
     IceCandidate,
-    IceConnectionState,
-    IceGatheringState,
     Kind,
     SctpState,
     SessionDescription,
@@ -39,10 +36,7 @@ from shim.spi.engines import (
 from shim.spi.errors import InvalidStateError
 from shim.spi.events import (
     CandidateFound,
-    ConnectionChanged,
     Event,
-    IceConnectionChanged,
-    IceGatheringChanged,
     SctpChanged,
     SessionChanged,
     TransportsChanged,
@@ -69,10 +63,9 @@ class Connection:
         self._early_channels: list[Channel] = []
         self._emit: Callable[[Event], None] | None = emit
         self._closing: asyncio.Task[None] | None = None
+        self._guard: asyncio.Task[None] | None = None
         self._media = asyncio.Lock()
-        self._ice_state: IceConnectionState = "new"
-        self._gathering_state: IceGatheringState = "new"
-        self._connection_state: ConnectionState = "new"
+        self._states = States(self.post)
         self._sctp_state: SctpState | None = None
         self._hooks = TransportHooks(
             changed=lambda transport: self._refresh(),
@@ -167,6 +160,7 @@ class Connection:
     async def apply(self, description: SessionDescription, *, local: bool) -> None:
         """Apply a description, say so, and get going."""
         self.check_open()
+        self._guard = self._guard or self.spawn(self._wait_for_the_end())
         before = self.transceivers
         self.session.apply(description.type, description.sdp, local=local)
         self._arrange()
@@ -326,33 +320,18 @@ class Connection:
     # --- states ---
 
     def _refresh(self) -> None:
-        if self._closing is not None:
+        if self._closing is not None or self._is_abandoned:
             return
-        used = self.used
         self.post(TransportsChanged())
-        gathering = states.gathering_state([t.ice.gathering_state for t in used])
-        if gathering != self._gathering_state:
-            self._gathering_state = gathering
-            if gathering == "complete":
-                self.post(CandidateFound(None))
-            self.post(IceGatheringChanged(gathering))
-        self._set_ice_state(states.ice_connection_state([t.ice.state for t in used]))
-        ice, dtls = [t.ice.state for t in used], [t.dtls_state for t in used]
-        self._set_connection_state(states.connection_state(ice, dtls))
-
-    def _set_ice_state(self, state: IceConnectionState) -> None:
-        if state != self._ice_state:
-            self._ice_state = state
-            self.post(IceConnectionChanged(state))
-
-    def _set_connection_state(self, state: ConnectionState) -> None:
-        if state != self._connection_state:
-            self._connection_state = state
-            self.post(ConnectionChanged(state))
+        ices = [transport.ice for transport in self.used]
+        states = [ice.state for ice in ices]
+        self._states.set_gathering(gathering_state([ice.gathering_state for ice in ices]))
+        self._states.set_ice(ice_connection_state(states))
+        self._states.set_connection(connection_state(states, [transport.dtls_state for transport in self.used]))
 
     def _closed_by_remote(self, transport: Transport) -> None:
         # Without sections there is nothing to say goodbye to: the remote has only dropped the transport.
-        if self.used and all(t.dtls_state == "closed" for t in self.used):
+        if self.used and not self._is_abandoned and all(t.dtls_state == "closed" for t in self.used):
             self._end()
 
     def _end(self) -> None:
@@ -363,17 +342,41 @@ class Connection:
         if self.association is not None:
             self.association.lose(None)
             self._association_changed("closed")
-        self._set_ice_state("closed")
-        self._set_connection_state("closed")
+        self._states.set_ice("closed")
+        self._states.set_connection("closed")
         self.close()
 
     # --- the end ---
+
+    @property
+    def _is_abandoned(self) -> bool:
+        return self._guard is not None and self._guard.cancelling() > 0
+
+    async def _wait_for_the_end(self) -> None:
+        """Give the sockets back if the loop ends first: `asyncio.run` cancels every task, and waits for no other."""
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if self._closing is None:
+                self._abandon()
+
+    def _abandon(self) -> None:
+        self._emit = None
+        for transport in self.transports.values():
+            transport.ice.abandon()
 
     def close(self) -> asyncio.Task[None]:
         """Start to close, unless that has been done; await the task for the end."""
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._shut_down())
+            # Also if it is cancelled, which may be before its first step.
+            self._closing.add_done_callback(lambda _: self._abandon())
         return self._closing
+
+    def release(self) -> None:
+        """Close, if there is something to close and the loop goes on."""
+        if self._guard is not None and not self._is_abandoned:
+            self.close()
 
     async def _shut_down(self) -> None:
         await self.tasks.cancel()
@@ -382,7 +385,6 @@ class Connection:
                 await step
             except Exception:
                 logger.exception("a part of the connection could not be closed cleanly")
-        self._emit = None
 
     def _last_steps(self) -> list[Coroutine[Any, Any, None]]:
         steps = [transceiver.end() for transceiver in self.transceivers]

@@ -122,4 +122,4 @@ def _weak_post(sink: EventSink) -> Callable[[Event], None]:
 
 def _abandon(connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
     with suppress(RuntimeError):  # the loop has been closed, and its sockets with it
-        loop.call_soon_threadsafe(connection.close)
+        loop.call_soon_threadsafe(connection.release)

@@ -201,9 +201,11 @@ class IceTransport:
         if not self._reading and len(self._inbox) >= EARLY_LIMIT:
             return
         self._inbox.append(data)
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     # --- generations ---
 
@@ -374,6 +376,13 @@ class IceTransport:
             self.state = state
             self._changed()
 
+    def abandon(self) -> None:
+        """Close every socket at once and without a word: the loop is about to end."""
+        self.state, self._send_to = "closed", None
+        self._wake()
+        for connection in (self.active, *([self.next] if self.next else []), *self._retired):
+            connection.abandon()
+
     async def close(self) -> None:
         """Close every socket; pending reads raise ConnectionError."""
         self._set_state("closed")
@@ -381,7 +390,6 @@ class IceTransport:
         if self._deadline is not None:
             self._deadline.cancel()
         self._send_to = None
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        self._wake()
         connections = [self.active, *([self.next] if self.next else []), *self._retired]
         await asyncio.gather(*(connection.close() for connection in connections))

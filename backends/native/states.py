@@ -1,10 +1,44 @@
-"""Aggregates the states of transports into those of the connection (webrtc-pc section 4.3). Pure."""
+"""Aggregates the states of transports into those of the connection (webrtc-pc section 4.3), and tells of changes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from shim.spi.engines import ConnectionState, DtlsState, IceConnectionState, IceGatheringState
+from shim.spi.events import CandidateFound, ConnectionChanged, Event, IceConnectionChanged, IceGatheringChanged
+
+
+class States:
+    """The states of a connection as they were posted last.
+
+    :param post: takes an event for each change.
+    """
+
+    def __init__(self, post: Callable[[Event], None]) -> None:
+        self._post = post
+        self._ice: IceConnectionState = "new"
+        self._gathering: IceGatheringState = "new"
+        self._connection: ConnectionState = "new"
+
+    def set_gathering(self, state: IceGatheringState) -> None:
+        """Post the end of candidates before the state that it leads to."""
+        if state != self._gathering:
+            self._gathering = state
+            if state == "complete":
+                self._post(CandidateFound(None))
+            self._post(IceGatheringChanged(state))
+
+    def set_ice(self, state: IceConnectionState) -> None:
+        """Post a change of the ICE state."""
+        if state != self._ice:
+            self._ice = state
+            self._post(IceConnectionChanged(state))
+
+    def set_connection(self, state: ConnectionState) -> None:
+        """Post a change of the connection state."""
+        if state != self._connection:
+            self._connection = state
+            self._post(ConnectionChanged(state))
 
 
 def ice_connection_state(states: Collection[IceConnectionState]) -> IceConnectionState:

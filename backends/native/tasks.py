@@ -27,7 +27,10 @@ class Tasks:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, ConnectionError):
+            logger.debug("the transport closed under a background task", exc_info=error)
+        elif error is not None:
             logger.error("a background task of the connection failed", exc_info=error)
 
     async def cancel(self) -> None:
