@@ -116,7 +116,8 @@ def judge(mutant: Mutant, failing: Iterable[str]) -> Verdict:
     found: dict[str, Any] = {"passed": result["passed"], "seconds": round(time.monotonic() - started, 1)}
     if result["failed"]:
         test, message = next(iter(result["failed"].items()))
-        found.update(caught_by=test.rpartition("/")[2], message=message)
+        file, _, function = test.partition("::")
+        found.update(caught_by=f"{Path(file).name}::{function}", message=message)
     elif not result["passed"]:
         found.update(died=result["said"])
     return replace(verdict, **found)

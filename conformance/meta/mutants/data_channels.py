@@ -233,19 +233,28 @@ class CloseIsLocal(ChannelProxy):
 
 @TOPIC.proxy
 class UnsentDroppedByClose(ChannelProxy):
-    """Drop what has not been sent when a channel closes."""
+    """Drop the message that was sent last when a channel closes."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self._waiting: list[asyncio.Handle] = []
+    _waiting: tuple[bytes | str, asyncio.Handle] | None = None
+
+    @property
+    def buffered_amount(self) -> int:
+        return self.inner.buffered_amount + (len(self._waiting[0]) if self._waiting else 0)
 
     def send(self, data: bytes | str) -> None:
-        self._waiting.append(asyncio.get_running_loop().call_soon(super().send, data))
+        self._flush()
+        self._waiting = data, asyncio.get_running_loop().call_soon(self._flush)
 
     def close(self) -> None:
-        for handle in self._waiting:
-            handle.cancel()
+        if self._waiting is not None:
+            self._waiting[1].cancel()
         super().close()
+
+    def _flush(self) -> None:
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting[1].cancel()
+            self.inner.send(waiting[0])
 
 
 @TOPIC.proxy
@@ -313,17 +322,4 @@ class MessageLimitTooHigh(SinkProxy):
             event = replace(event, max_message_size=event.max_message_size * 4)
         if isinstance(event, ev.SessionChanged) and event.state.max_message_size:
             event = ev.SessionChanged(replace(event.state, max_message_size=event.state.max_message_size * 4))
-        super().tell(event)
-
-
-@TOPIC.proxy
-class LaterChannelNeverOpens(SinkProxy):
-    """Open only the channels that were there before connecting."""
-
-    _is_connected = False
-
-    def tell(self, event: ev.Event) -> None:
-        if self._is_connected and isinstance(event, ev.ChannelOpened):
-            return
-        self._is_connected = self._is_connected or isinstance(event, ev.ChannelMessage)
         super().tell(event)

@@ -1,0 +1,152 @@
+"""Senders that do not do what their parameters say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from conformance.meta.catalogue import Topic
+from conformance.meta.proxies import EngineProxy, SinkProxy, TransceiverProxy
+from shim.spi import events as ev
+from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
+
+TOPIC: Final = Topic("parameters", "test_parameters.py")
+
+
+class _Pretending(TransceiverProxy):
+    """Says that parameters are applied, and applies others."""
+
+    _said: tuple[Encoding, ...] | None = None
+
+    def get_parameters(self) -> SendParameters:
+        parameters = super().get_parameters()
+        return parameters if self._said is None else replace(parameters, encodings=self._said)
+
+    def set_parameters(self, parameters: SendParameters) -> None:
+        self._said = parameters.encodings
+        applied = tuple(self.applied(encoding) for encoding in parameters.encodings)
+        super().set_parameters(replace(parameters, encodings=applied))
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return encoding
+
+
+@TOPIC.proxy
+class BitrateCapIgnored(_Pretending):
+    """Send as much as before, whatever the maximum."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, max_bitrate=None)
+
+
+@TOPIC.proxy
+class FramerateCapIgnored(_Pretending):
+    """Send as many pictures as before, whatever the maximum."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, max_framerate=None)
+
+
+@TOPIC.proxy
+class ScaleIgnored(_Pretending):
+    """Send pictures of the full size, whatever the scale."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, scale_resolution_down_by=None)
+
+
+@TOPIC.proxy
+class InactiveIgnored(_Pretending):
+    """Send on although the encoding is not active."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, active=True)
+
+
+@TOPIC.proxy
+class ParametersForgotten(TransceiverProxy):
+    """Return the parameters of the beginning."""
+
+    def get_parameters(self) -> SendParameters:
+        return replace(super().get_parameters(), encodings=(Encoding(),))
+
+
+@TOPIC.proxy
+class CnameMissing(TransceiverProxy):
+    """Report no CNAME."""
+
+    def get_parameters(self) -> SendParameters:
+        return replace(super().get_parameters(), cname=None)
+
+
+@TOPIC.proxy
+class CodecsMissing(TransceiverProxy):
+    """Report no codecs."""
+
+    def get_parameters(self) -> SendParameters:
+        return replace(super().get_parameters(), codecs=())
+
+
+@TOPIC.proxy
+class PreferencesIgnored(TransceiverProxy):
+    """Offer the codecs in the order that we like."""
+
+    def set_codec_preferences(self, codecs: Sequence[Codec]) -> None:
+        pass
+
+
+@TOPIC.capabilities
+def mandatory_codec_unknown(capabilities: RtpCapabilities) -> RtpCapabilities:
+    """Say that we have no VP8."""
+    return replace(capabilities, codecs=tuple(c for c in capabilities.codecs if c.mime_type != "video/VP8"))
+
+
+@TOPIC.capabilities
+def declared_codec_unknown(capabilities: RtpCapabilities) -> RtpCapabilities:
+    """Say that we have no H.264, though it is declared."""
+    return replace(capabilities, codecs=tuple(c for c in capabilities.codecs if c.mime_type != "video/H264"))
+
+
+@TOPIC.proxy
+class TonesReversed(TransceiverProxy):
+    """Send tones from the last to the first."""
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        super().insert_dtmf(tones[::-1], duration, gap)
+
+
+@TOPIC.proxy
+class TonesNotTold(SinkProxy):
+    """Never tell that a tone starts."""
+
+    def tell(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.ToneChanged):
+            super().tell(event)
+
+
+@TOPIC.proxy
+class TonesAlwaysPossible(TransceiverProxy):
+    """Say that tones can be sent, even before connecting."""
+
+    def can_insert_dtmf(self) -> bool:
+        return True
+
+
+@TOPIC.proxy
+class OpusParametersIgnored(EngineProxy):
+    """Send Opus as we like."""
+
+    def configured(self, config: EngineConfig) -> EngineConfig:
+        return replace(config, opus=EngineConfig().opus)
+
+
+@TOPIC.proxy
+class BitrateBoundsIgnored(EngineProxy):
+    """Send as much as we like."""
+
+    def configured(self, config: EngineConfig) -> EngineConfig:
+        return replace(config, bitrate=EngineConfig().bitrate)
+
+
+TOPIC.on("legacy", "scale-ignored", "bitrate-cap-ignored", "preferences-ignored")
