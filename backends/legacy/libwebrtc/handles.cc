@@ -36,6 +36,8 @@ const char* TypeName(Type type) {
       return "frame";
     case Type::kChannel:
       return "channel";
+    case Type::kResampler:
+      return "resampler";
   }
   return "unknown";
 }

@@ -23,6 +23,7 @@ enum class Type : int64_t {
   kSink,
   kFrame,
   kChannel,
+  kResampler,
 };
 
 // Base of all that has a handle. Derived classes define `static constexpr Type kType`.

@@ -30,7 +30,7 @@
 #pragma GCC visibility push(default)
 
 /* Changes whenever a signature, a struct or the meaning of a value changes. */
-enum { RTC_SHIM_ABI_VERSION = 2 };
+enum { RTC_SHIM_ABI_VERSION = 3 };
 
 /* ------------------------------------------------------------------------------------------------ errors */
 
@@ -536,6 +536,75 @@ int rtc_channel_close(int64_t channel);
 
 /* Frees the handle, without closing: no event of it is queued afterwards. */
 int rtc_channel_free(int64_t channel);
+
+/* ------------------------------------------------------------------------------------------------ pictures */
+
+/* libyuv's names, which tell the bytes of a 32-bit word from the highest to the lowest: in memory ARGB is B, G, R,
+ * A. Not so for the 24-bit ones: RGB24 is B, G, R and RAW is R, G, B. */
+enum rtc_pixel_format {
+  RTC_I420 = 0,
+  RTC_I422 = 1,
+  RTC_I444 = 2,
+  RTC_NV12 = 3,
+  RTC_I010 = 4, /* as I420, 10 bits in the lower end of 16 */
+  RTC_ARGB = 5, /* B, G, R, A */
+  RTC_ABGR = 6, /* R, G, B, A */
+  RTC_BGRA = 7, /* A, R, G, B */
+  RTC_RGBA = 8, /* A, B, G, R */
+  RTC_RGB24 = 9,
+  RTC_RAW = 10
+};
+
+enum rtc_matrix { RTC_BT601 = 0, RTC_BT709 = 1, RTC_BT2020 = 2 };
+
+/* Chroma of an odd width or height is rounded up. width, height 1 to 16384; a stride is >= the bytes of its row;
+ * sizes are the bytes from the start of each plane: stride * (rows - 1) + the bytes of a row will do. */
+typedef struct rtc_picture {
+  int format;
+  int width;
+  int height;
+  uint8_t* planes[3];
+  int strides[3];
+  size_t sizes[3];
+} rtc_picture;
+
+/* Converts, scales (box filter down, bilinear up), turns clockwise by 0, 90, 180 or 270, then exchanges left and
+ * right, in this order. The size of dst is that after turning. matrix (rtc_matrix) and full_range belong to
+ * whichever side is YUV; between two YUV formats both stay. Alpha that is made is 255. src is not written; the two may
+ * not overlap. Any thread; nothing is kept. */
+int rtc_convert(const rtc_picture* src, const rtc_picture* dst, int matrix, int full_range, int rotation,
+                int mirror);
+
+/* ------------------------------------------------------------------------------------------------ resampling */
+
+enum rtc_pcm_format { RTC_PCM_S16 = 0, RTC_PCM_FLOAT = 1 };
+enum { RTC_PCM_CHANNELS = 8, RTC_PCM_SAMPLES = 16777216 };
+
+/* Samples of all channels, in one plane one after the other, or in a plane each. Floats are -1 to 1. */
+typedef struct rtc_pcm {
+  int format; /* rtc_pcm_format */
+  int planar;
+  int samples; /* per channel, 0 to RTC_PCM_SAMPLES */
+  void* data[8];
+  size_t sizes[8]; /* bytes */
+} rtc_pcm;
+
+/* A stream of sound. Rates 1000 to 768000 Hz, channels 1 to 8. One thread at a time. The output begins with the
+ * input, without a shift: sample n belongs to the time n / out_rate. */
+int64_t rtc_resampler_new(int in_rate, int out_rate, int channels);
+
+/* B, the input samples that are taken at a time. When n came in, floor((floor(n / B) * B - 16) * out_rate / in_rate)
+ * are out, and ceil(n * out_rate / in_rate) after the flush, however the input was cut. */
+int rtc_resampler_block(int64_t resampler);
+
+/* How many samples the next rtc_resampler_run will give, for so many more of the input. */
+int64_t rtc_resampler_ready(int64_t resampler, int samples, int flush);
+
+/* Takes in->samples and writes what is ready; out->samples is the room. Returns the samples written. flush 1 ends the
+ * stream: silence follows it, and another call gives RTC_ERR_INVALID_ARGUMENT. s16 is rounded and clipped. */
+int rtc_resampler_run(int64_t resampler, const rtc_pcm* in, const rtc_pcm* out, int flush);
+
+int rtc_resampler_free(int64_t resampler);
 
 #pragma GCC visibility pop
 
