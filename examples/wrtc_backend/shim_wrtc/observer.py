@@ -80,7 +80,11 @@ class Observer:
     # --- ICE -----------------------------------------------------------------------------------------------
 
     def _on_icegatheringstatechange(self, _: object) -> None:
-        self.post(ev.IceGatheringChanged(str(self._pc.ice_gathering_state)))  # type: ignore[arg-type]
+        state = str(self._pc.ice_gathering_state)
+        if state == "complete":
+            # W3C and wrtc tell the end of candidates after this state, the seam before it.
+            self.post(ev.CandidateFound(None))
+        self.post(ev.IceGatheringChanged(state))  # type: ignore[arg-type]
         self._complete_ice()
 
     def _on_iceconnectionstatechange(self, _: object) -> None:
@@ -99,9 +103,7 @@ class Observer:
 
     def _on_icecandidate(self, event: Any) -> None:  # noqa: ANN401 - here and below: what wrtc delivers
         native = event.candidate
-        if native is None:
-            self.post(ev.CandidateFound(None))
-        elif native.candidate:
+        if native is not None and native.candidate:
             self.post(
                 ev.CandidateFound(
                     e.IceCandidate(

@@ -93,7 +93,7 @@ class WrtcTransceiver:
     def attach(self, sink: e.MediaSink) -> None:
         """Deliver what is received to `sink` from now on."""
         self._media_sink = sink
-        self._spawn(_receive(weakref.ref(self), self.kind, self.native.receiver.track))
+        self._spawn(_receive(weakref.ref(self), self.kind, self.native.receiver))
 
     def set_jitter_target(self, seconds: float | None) -> None:
         """Ask for a receive delay; `None` for the configured one."""
@@ -188,13 +188,16 @@ class WrtcTransceiver:
         return task
 
 
-async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: e.Kind, track: webrtc.MediaStreamTrack) -> None:
+async def _receive(transceiver: weakref.ref[WrtcTransceiver], kind: e.Kind, receiver: webrtc.RTCRtpReceiver) -> None:
     """Read a remote track to its end. Holds nothing of the application's while it waits."""
     converter = incoming(kind)
-    processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(track, QUEUED[kind]))
+    processor = webrtc.MediaStreamTrackProcessor(webrtc.MediaStreamTrackProcessorInit(receiver.track, QUEUED[kind]))
+    # libwebrtc plays silence before the first packet.
+    started = kind == "video"
     async for received in processor.readable:
         with received:
-            frames = () if track.muted else tuple(converter.convert(received))
+            started = started or bool(receiver.get_synchronization_sources())
+            frames = tuple(converter.convert(received)) if started else ()
         if (owner := transceiver()) is None:
             return
         for frame in frames:
