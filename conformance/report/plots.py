@@ -10,7 +10,9 @@ from markupsafe import Markup
 
 WIDTH: Final = 520
 HEIGHT: Final = 150
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 66, 10, 22
+_LETTERS: Final = 12
+"""Height of a line of text."""
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 90, 14, 22
 
 
 def line_plot(name: str, unit: str, values: Sequence[float]) -> Markup:
@@ -25,7 +27,12 @@ def line_plot(name: str, unit: str, values: Sequence[float]) -> Markup:
     high = high if high > low else low + 1
     marks = {"median": percentile(drawn, 50), "p95": percentile(drawn, 95)}
     told = f"{name}: {len(drawn)} values, " + ", ".join(f"{what} {value:.4g} {unit}" for what, value in marks.items())
-    lines = [_level(value, low, high, what) for what, value in marks.items()]
+    median, p95 = (_y(value, low, high) for value in marks.values())
+    labels = (max(median, p95 + _LETTERS), p95)  # near each other they would be written over each other
+    lines = [
+        _level(y, label, f"{what} {value:.3g}")
+        for (what, value), y, label in zip(marks.items(), (median, p95), labels, strict=True)
+    ]
     return Markup(
         '<svg class="plot" viewBox="0 0 {w} {h}" role="img" aria-label="{told}"><title>{told}</title>{axes}'
         '<polyline class="line" points="{points}"/>{lines}</svg>'
@@ -67,10 +74,7 @@ def _axes(low: float, high: float, unit: str, count: int) -> Markup:
     )  # fmt: skip
 
 
-def _level(value: float, low: float, high: float, what: str) -> Markup:
+def _level(y: float, label: float, told: str) -> Markup:
     return Markup(
-        '<path class="level" d="M{left},{y:.1f}H{right}"/><text class="what" x="{at}" y="{text:.1f}">{what}</text>'
-    ).format(
-        left=_LEFT, right=WIDTH - _RIGHT, y=_y(value, low, high), at=WIDTH - _RIGHT + 4,
-        text=_y(value, low, high) + 4, what=f"{what} {value:.3g}",
-    )  # fmt: skip
+        '<path class="level" d="M{left},{y:.1f}H{right}"/><text class="what" x="{at}" y="{label:.1f}">{told}</text>'
+    ).format(left=_LEFT, right=WIDTH - _RIGHT, y=y, at=WIDTH - _RIGHT + 4, label=label + 4, told=told)

@@ -44,8 +44,9 @@ def scripts_of(workflow: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["run"] for step in steps if "run" in step}
 
 
-def inputs_of(workflow: dict[str, Any]) -> dict[str, Any]:
-    inputs: dict[str, Any] = workflow[True]["workflow_call"]["inputs"]  # YAML 1.1 reads `on` as true
+def inputs_of(workflow: dict[Any, Any]) -> dict[str, Any]:
+    triggers: dict[str, Any] = next(value for key, value in workflow.items() if key is True)  # YAML 1.1's `on`
+    inputs: dict[str, Any] = triggers["workflow_call"]["inputs"]
     return inputs
 
 

@@ -137,7 +137,7 @@ class Small:
 
     def run(self, *arguments: str, status: int = 1, seed: int | None = 7) -> str:
         """Run it with a report; return what pytest printed."""
-        options = ["--backend=tiny", f"--conformance-report={self.report}", "suite", *arguments]
+        options = ["--rootdir=.", "--backend=tiny", f"--conformance-report={self.report}", "suite", *arguments]
         options += [f"--conformance-seed={seed}"] if seed is not None else []
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIM_", "PYTEST_"))}
         result = subprocess.run(
@@ -238,6 +238,7 @@ def test_every_test_says_what_it_is_about(ran: Small) -> None:
     assert known["excuse"]["expires"] == "2999-12-31"
     bad = tests["test_tiny.py::test_bad[tiny]"]
     assert "the engine said <b>no</b>" in bad["summary"]
+    assert "left behind" not in bad["failure"], "what takes the evidence leaks"
     assert bad["evidence"]["series"] == [{"name": "latency", "unit": "ms", "values": [1.0, 5.0, 2.5]}]
 
 
