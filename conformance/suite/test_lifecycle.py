@@ -311,3 +311,14 @@ def test_interpreter_exits_with_open_connections(target: Target, stage: str) -> 
     assert ended.stdout == "reached the end\n", ended.stderr
     assert ended.returncode == 0, ended.stderr
     assert "Fatal" not in ended.stderr
+
+
+# --- what mutants taught -----------------------------------------------------------------------------
+
+
+@spec("webrtc-pc 4.4.1.6")
+async def test_closing_goes_well_in_the_engine_too(peers: Peers, pair: Pair, caplog: pytest.LogCaptureFixture) -> None:
+    """The SDK closes whatever the engine raises then, and logs it."""
+    await link(peers, pair)
+    await peers.close()
+    assert [record.message for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}] == []

@@ -60,15 +60,6 @@ class CloseHangs(EngineProxy):
 
 
 @TOPIC.proxy
-class CloseBlocksTheLoop(EngineProxy):
-    """Wait for something in closing, and let nothing else run."""
-
-    async def close(self) -> None:
-        await super().close()
-        threading.Event().wait(6)
-
-
-@TOPIC.proxy
 class CloseRaises(EngineProxy):
     """Raise an error from closing."""
 
@@ -90,13 +81,13 @@ class CloseOfNewHangs(EngineProxy):
 
 @TOPIC.proxy
 class CloseLate(EngineProxy):
-    """Close only two seconds later."""
+    """Close only six seconds later."""
 
     async def close(self) -> None:
         self._later = asyncio.ensure_future(self._close_late())
 
     async def _close_late(self) -> None:
-        await asyncio.sleep(2)
+        await asyncio.sleep(6)
         await self.inner.close()
 
 
@@ -111,17 +102,6 @@ class SecondConnectionFails(EngineProxy):
         if self._count > 30:
             await asyncio.Event().wait()
         await super().start()
-
-
-@TOPIC.proxy
-class ConnectionsKept(EngineProxy):
-    """Keep every connection that was not closed, for ever."""
-
-    _kept: ClassVar[list[EngineProxy]] = []
-
-    async def start(self) -> None:
-        await super().start()
-        self._kept.append(self)
 
 
 TOPIC.on("legacy", "thread-per-connection", "close-hangs", "close-raises")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-TOPIC: Final = Topic("media", "test_media.py")
+TOPIC: Final = Topic("media", "test_media_truth.py", "test_media.py")
 
 
 # --- pictures ----------------------------------------------------------------------------------------
@@ -72,14 +72,6 @@ class ChromaOffByOne(_Painter):
 
     def painted(self, planes: list[Array]) -> list[Array]:
         return [planes[0], *(np.roll(plane, 1, axis=1) for plane in planes[1:])]
-
-
-@TOPIC.proxy
-class Colourless(_Painter):
-    """Deliver grey pictures."""
-
-    def painted(self, planes: list[Array]) -> list[Array]:
-        return [planes[0], *(np.full_like(plane, 128) for plane in planes[1:])]
 
 
 @TOPIC.proxy

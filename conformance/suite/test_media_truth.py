@@ -1,0 +1,261 @@
+"""Truth of media: colours, levels, sizes, order, times, channels and lip-sync arrive as they were sent."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final
+
+import numpy as np
+import pytest
+from av import AudioFrame, VideoFrame
+
+from conformance.asserts import Arrivals, connect
+from conformance.media import PTIME, code_of, coded_picture, mono_samples, picture_track, pitch, tone_frame, track
+from conformance.requirements import requires, spec
+from conformance.targets import Pair, Peers
+from shim import Capability, MediaStreamTrack, OpusParameters, RTCConfiguration
+
+Array = np.ndarray[Any, np.dtype[Any]]
+PATIENCE: Final = 10.0
+WIDTH, HEIGHT = 320, 240
+COLOURS = ((200, 40, 40), (40, 180, 60), (50, 60, 200), (210, 200, 40))
+LEVELS = ((50, 100), (150, 200))
+"""Luma of the quarters of a picture, row by row."""
+
+
+async def _receive(
+    peers: Peers, pair: Pair, *sent: Any, configuration: RTCConfiguration | None = None
+) -> list[MediaStreamTrack]:
+    """Connect, sending tracks; return what arrives."""
+    offerer, answerer = peers.open_pair(pair, configuration)
+    arriving = Arrivals(answerer, "track")
+    for each in sent:
+        offerer.addTrack(each)
+    await connect(offerer, answerer)
+    return await arriving.take(len(sent))
+
+
+async def _picture(received: MediaStreamTrack) -> VideoFrame:
+    frame = await asyncio.wait_for(received.recv(), PATIENCE)
+    assert isinstance(frame, VideoFrame)
+    return frame
+
+
+async def _sound(received: MediaStreamTrack) -> AudioFrame:
+    frame = await asyncio.wait_for(received.recv(), PATIENCE)
+    assert isinstance(frame, AudioFrame)
+    return frame
+
+
+async def _becomes(
+    received: MediaStreamTrack, measure: Callable[[VideoFrame], Array], expected: Array, by: float
+) -> None:
+    """Receive pictures until what is measured is as expected: encoders begin roughly and refine what stands still."""
+    found: Array = np.zeros(0)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not found.size or np.abs(found - expected).max() > by:
+                found = measure(await _picture(received))
+    except TimeoutError:
+        raise AssertionError(f"within {PATIENCE} s: measured {found.round()}, not {expected}") from None
+
+
+def _planes(frame: VideoFrame) -> list[Array]:
+    """Return luma and both chroma planes."""
+    planes = frame.reformat(format="yuv420p").planes
+    rows = [np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size) for plane in planes]
+    return [row[: plane.height, : plane.width].astype(int) for row, plane in zip(rows, planes, strict=True)]
+
+
+def _still(pixels: Array, format: str) -> Callable[[int], VideoFrame]:
+    return lambda _: VideoFrame.from_ndarray(pixels, format=format)
+
+
+# --- pictures ----------------------------------------------------------------------------------------
+
+
+@spec("RFC 6386 9.2", "ITU-R BT.601")
+async def test_colours_are_those_that_were_sent(peers: Peers, pair: Pair) -> None:
+    pixels = np.repeat(np.array(COLOURS, np.uint8), WIDTH // len(COLOURS), axis=0)[None].repeat(HEIGHT, axis=0)
+    sent = track(pair.offerer, "video", _still(np.ascontiguousarray(pixels), "rgb24"), 1 / 15)
+    (received,) = await _receive(peers, pair, sent)
+    await _becomes(received, _mean_colours, np.array(COLOURS), by=12)
+
+
+def _mean_colours(frame: VideoFrame) -> Array:
+    bars = np.array_split(frame.to_ndarray(format="rgb24").astype(float), len(COLOURS), axis=1)
+    return np.array([bar[20:-20, 20:-20].mean(axis=(0, 1)) for bar in bars])
+
+
+@spec("RFC 6386 2")
+async def test_every_quarter_keeps_its_place_and_level(peers: Peers, pair: Pair) -> None:
+    luma = np.array(LEVELS, np.uint8).repeat(HEIGHT // 2, axis=0).repeat(WIDTH // 2, axis=1)
+    pixels = np.concatenate([luma, np.full((HEIGHT // 2, WIDTH), 128, np.uint8)])
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", _still(pixels, "yuv420p"), 1 / 15))
+    await _becomes(received, _quarters, np.array(LEVELS), by=6)
+
+
+def _quarters(frame: VideoFrame) -> Array:
+    luma = _planes(frame)[0]
+    halves = np.array_split(luma, 2)
+    return np.array([[part[10:-10, 10:-10].mean() for part in np.array_split(half, 2, axis=1)] for half in halves])
+
+
+@spec("RFC 6386 2")
+async def test_colours_begin_where_they_were_sent(peers: Peers, pair: Pair) -> None:
+    chroma = np.concatenate([np.full(WIDTH // 4, 80, np.uint8), np.full(WIDTH // 4, 176, np.uint8)])
+    planes = np.concatenate(
+        [np.full(WIDTH * HEIGHT, 120, np.uint8), np.tile(chroma, HEIGHT // 2), np.tile(chroma, HEIGHT // 2)]
+    )
+    pixels = planes.reshape(-1, WIDTH)
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", _still(pixels, "yuv420p"), 1 / 15))
+    await _becomes(received, _chroma_around_the_middle, np.array([[80, 176]] * 2), by=40)
+
+
+def _chroma_around_the_middle(frame: VideoFrame) -> Array:
+    """Return, for both planes, the column left and the one right of the middle."""
+    middle = frame.width // 4
+    return np.array([[plane[:, middle - 1].mean(), plane[:, middle].mean()] for plane in _planes(frame)[1:]])
+
+
+@spec("RFC 6386 9.1")
+@pytest.mark.parametrize("size", [(320, 240), (180, 320), (64, 48), (161, 121)], ids="{0[0]}x{0[1]}".format)
+async def test_pictures_keep_their_size(peers: Peers, pair: Pair, size: tuple[int, int]) -> None:
+    width, height = size
+    (received,) = await _receive(peers, pair, picture_track(pair.offerer, width=width, height=height))
+    frame = await _picture(received)
+    assert abs(frame.width - width) <= 1
+    assert abs(frame.height - height) <= 1
+
+
+FPS: Final = 15
+
+
+async def _watch(peers: Peers, pair: Pair, count: int = 32) -> tuple[list[int], list[float]]:
+    """Send numbered pictures; return the numbers and the times of those that arrive."""
+    sent = track(pair.offerer, "video", lambda index: coded_picture(_gray(index % 256)), 1 / FPS)
+    (received,) = await _receive(peers, pair, sent)
+    for _ in range(3):
+        await _picture(received)
+    frames = [await _picture(received) for _ in range(count)]
+    order = [_gray(number) for number in range(256)]
+    numbers = np.unwrap([order.index(code_of(frame)) for frame in frames], period=256)
+    times = [float(frame.pts * frame.time_base) for frame in frames if frame.pts is not None and frame.time_base]
+    return [int(number) for number in numbers], times
+
+
+def _gray(number: int) -> int:
+    """Return a code in which neighbours differ in one bar: easy to encode."""
+    return number ^ number >> 1
+
+
+@spec("RFC 7742 5")
+async def test_pictures_arrive_in_order_each_once_and_nearly_all(peers: Peers, pair: Pair) -> None:
+    numbers, _ = await _watch(peers, pair)
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] - numbers[0] < len(numbers) * 1.2
+
+
+@spec("RFC 3550 5.1")
+async def test_times_of_pictures_run_as_fast_as_those_sent(peers: Peers, pair: Pair) -> None:
+    numbers, times = await _watch(peers, pair)
+    assert times[-1] - times[0] == pytest.approx((numbers[-1] - numbers[0]) / FPS, rel=0.15)
+
+
+# --- sound -------------------------------------------------------------------------------------------
+
+
+async def _hear(received: MediaStreamTrack, count: int = 50) -> list[AudioFrame]:
+    """Return so many frames, from half a second after the first that is not silent."""
+    while np.abs(mono_samples(await _sound(received))).max() < 0.05:
+        pass
+    for _ in range(25):
+        await _sound(received)
+    return [await _sound(received) for _ in range(count)]
+
+
+@spec("RFC 7874 3")
+async def test_sound_keeps_its_level(peers: Peers, pair: Pair) -> None:
+    sent = track(pair.offerer, "audio", lambda index: tone_frame(index, 440, amplitude=0.4), PTIME)
+    (received,) = await _receive(peers, pair, sent)
+    sound = np.concatenate([mono_samples(frame) for frame in await _hear(received)])
+    level = 20 * np.log10(np.sqrt(np.mean(sound**2)) / (0.4 / np.sqrt(2)))
+    assert abs(level) < 3, f"{level:.1f} dB"
+
+
+@spec("RFC 3550 5.1", "RFC 7587 4.1")
+async def test_sound_has_no_holes(peers: Peers, pair: Pair) -> None:
+    sent = track(pair.offerer, "audio", lambda index: tone_frame(index, 440), PTIME)
+    (received,) = await _receive(peers, pair, sent)
+    frames = await _hear(received)
+    span = frames[-1].pts * frames[-1].time_base - frames[0].pts * frames[0].time_base  # type: ignore[operator]
+    heard = sum(Fraction(frame.samples, frame.sample_rate) for frame in frames[:-1])
+    assert heard == pytest.approx(float(span), rel=0.1)
+
+
+@spec("RFC 7587 7")
+@requires(Capability.OPUS_PARAMETERS)
+async def test_left_and_right_stay_apart(peers: Peers, pair: Pair) -> None:
+    def frame_at(index: int) -> AudioFrame:
+        left, right = (tone_frame(index, hz).to_ndarray()[0] for hz in (440, 1000))
+        frame = AudioFrame.from_ndarray(np.stack([left, right], axis=1).reshape(1, -1), format="s16", layout="stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48000, index * 960, Fraction(1, 48000)
+        return frame
+
+    configuration = RTCConfiguration(opus=OpusParameters(stereo=True))
+    sent = track(pair.offerer, "audio", frame_at, PTIME)
+    (received,) = await _receive(peers, pair, sent, configuration=configuration)
+    frames = await _hear(received, 12)
+    assert [round(pitch([_channel(frame, index) for frame in frames]), -1) for index in range(2)] == [440, 1000]
+
+
+def _channel(frame: AudioFrame, index: int) -> AudioFrame:
+    samples: Any = frame.to_ndarray().reshape(-1, len(frame.layout.channels))[:, index]
+    single = AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="s16", layout="mono")
+    single.sample_rate = frame.sample_rate
+    return single
+
+
+# --- both --------------------------------------------------------------------------------------------
+
+STEP: Final = 0.4
+"""Seconds for which sound and picture stay the same."""
+SIGNS: Final = tuple(zip((400.0, 800.0, 1200.0, 1600.0), (0b01010101, 0b10101010, 0b11001100, 0b00110011), strict=True))
+"""Pitch and code of each step, in a cycle that is longer than any delay."""
+
+
+@spec("RFC 3550 6.4.1")
+async def test_sound_and_pictures_arrive_together(peers: Peers, pair: Pair) -> None:
+    def sign() -> tuple[float, int]:
+        return SIGNS[int(time.monotonic() / STEP) % len(SIGNS)]
+
+    tone = track(pair.offerer, "audio", lambda index: tone_frame(index, sign()[0]), PTIME)
+    picture = track(pair.offerer, "video", lambda _: coded_picture(sign()[1]), 1 / 25)
+    received = {one.kind: one for one in await _receive(peers, pair, tone, picture)}
+    pitches, codes = ([sign[kind] for sign in SIGNS] for kind in range(2))
+    heard, seen = await asyncio.gather(
+        _changes(received["audio"], lambda frame: _nearest(pitches, pitch([frame]))),
+        _changes(received["video"], lambda frame: codes.index(code) if (code := code_of(frame)) in codes else None),
+    )
+    apart = [min((at - when for step, at in heard if step == seen_step), key=abs) for seen_step, when in seen[2:]]
+    assert abs(statistics.median(apart)) < 0.25, f"sound comes {statistics.median(apart):.2f} s after the pictures"
+
+
+async def _changes(received: MediaStreamTrack, step_of: Callable[[Any], int | None]) -> list[tuple[int, float]]:
+    """Return which step was noticed when, for two cycles."""
+    found: list[tuple[int, float]] = []
+    async with asyncio.timeout(PATIENCE):
+        while len(found) < 2 * len(SIGNS):
+            step = step_of(await received.recv())
+            if step is not None and (not found or found[-1][0] != step):
+                found.append((step, time.monotonic()))
+    return found
+
+
+def _nearest(pitches: list[float], hz: float) -> int | None:
+    index = int(np.argmin([abs(candidate - hz) for candidate in pitches]))
+    return index if abs(pitches[index] - hz) < 100 else None
