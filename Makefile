@@ -12,11 +12,12 @@ PYTEST_ARGS ?=
 CALL_ARGS ?= --all-pairs
 CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
+MUTANTS_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test conformance bench lint setup clean
+.PHONY: help demo test conformance mutants bench lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ test: lint ## Check style, types and layers, then run all tests
 
 conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
 	@$(BIN)/shim conformance run --html out/conformance $(CONFORMANCE_ARGS)
+
+mutants: setup ## Prove that the conformance suite can see: wrong backends, each of which some test must catch
+	@$(BIN)/python -m conformance.meta --json out/mutants.json $(MUTANTS_ARGS)
 
 bench: setup ## Measure the engines against each other: a table, and out/bench.html
 	@.ci/setup-bench $(VENV)

@@ -9,7 +9,7 @@ from conformance.meta.catalogue import Topic
 from conformance.meta.proxies import EngineProxy
 from shim.spi.engines import DataChannelEngine, DataChannelInit
 
-TOPIC: Final = Topic("partial reliability", "test_network.py")
+TOPIC: Final = Topic("data over a bad network", "test_network.py")
 
 
 @TOPIC.proxy

@@ -1,0 +1,60 @@
+"""The suite can see: nothing in the proxies themselves, and what is wrong with a mutant."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+from rich.console import Console
+
+from conformance.meta.catalogue import CONTROL, Mutant, all_mutants, mutant_named
+from conformance.meta.hunt import Hunt, judge, meet
+from conformance.meta.proxies import Parts
+
+TOPICS = {
+    "data channels",
+    "data over a bad network",
+    "events",
+    "SDP",
+    "JSEP",
+    "ICE",
+    "security",
+    "media",
+    "parameters",
+    "statistics",
+    "lifecycle",
+    "errors",
+}
+SAMPLE = ("text-as-bytes", "line-feeds-only", "rollback-ignored", "descriptor-per-connection")
+    "text-as-bytes",
+    "line-feeds-only",
+    "provisional-answer-is-final",
+    "ssrc-invented",
+    "descriptor-per-connection",
+)
+QUICK = ("test_configuration.py", "test_dtls.py", "test_errors.py")
+
+
+def test_there_are_mutants_of_every_topic() -> None:
+    mutants = all_mutants().values()
+    assert {mutant.topic for mutant in mutants} == TOPICS
+    assert len(mutants) >= 60
+    assert all(mutant.description for mutant in mutants)
+
+
+def test_proxies_with_nothing_wrong_in_them_pass() -> None:
+    result = meet(mutant_named(CONTROL), QUICK, (), stop=False)
+    assert (result["failed"], result["passed"] > 50) == ({}, True), result["said"]
+
+
+def test_sample_of_mutants_is_caught() -> None:
+    with ThreadPoolExecutor(2) as pool:
+        verdicts = list(pool.map(lambda name: judge(mutant_named(name), ()), SAMPLE))
+    assert [verdict.mutant for verdict in verdicts if verdict.caught_by is None] == []
+
+
+def test_survivor_fails_the_hunt() -> None:
+    said = io.StringIO()
+    harmless = Mutant(CONTROL, "none", "nothing is wrong", ("test_divergences.py",), Parts())
+    assert Hunt([harmless], 1, Console(file=said, width=200)).run() == 1
+    assert "SURVIVED: control" in said.getvalue()
