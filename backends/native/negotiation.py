@@ -81,8 +81,7 @@ def _base_of(codec: RTCRtpCodecParameters) -> int:
 
 def _adapt(ours: RTCRtpCodecParameters, theirs: RTCRtpCodecParameters) -> RTCRtpCodecParameters:
     codec = copy.deepcopy(ours)
-    if theirs.payloadType in DYNAMIC_PAYLOAD_TYPES:
-        codec.payloadType = theirs.payloadType
+    codec.payloadType = theirs.payloadType
     codec.rtcpFeedback = [item for item in codec.rtcpFeedback if item in theirs.rtcpFeedback]
     return codec
 

@@ -134,6 +134,13 @@ def test_payload_types_keep_their_meaning_in_a_later_offer() -> None:
     assert "a=rtpmap:111 opus/48000/2" in b.create_offer(restart=False)
 
 
+def test_payload_types_of_the_lower_range_are_answered() -> None:
+    """Chromium numbers AV1 from 35 to 63, which are dynamic too (RFC 3551 section 3, RFC 5761 section 4)."""
+    a, b = session("audio"), session()
+    offer(a, b, lambda text: text.replace("96 opus", "45 opus").replace("AVPF 96 ", "AVPF 45 "))
+    assert "a=rtpmap:45 opus/48000/2" in b.create_answer()
+
+
 def test_unknown_sections_and_codecs_are_rejected_in_place() -> None:
     a, b = session("audio", "video", data=True), session()
 
