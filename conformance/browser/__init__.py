@@ -1,0 +1,1 @@
+"""Calls between each backend and a real browser: Debian's Chromium, without a window."""
