@@ -37,6 +37,7 @@ IMPOSSIBLE = {
     "bitrate upside down": RTCConfiguration(bitrate=BitrateBounds(min=2, max=1)),
     "opus bitrate": RTCConfiguration(opus=OpusParameters(bitrate=5999)),
     "opus ptime": RTCConfiguration(opus=OpusParameters(ptime=30)),
+    "timeout below the interval of checks": RTCConfiguration(iceDisconnectedTimeout=0.4),
     "timeouts upside down": RTCConfiguration(iceDisconnectedTimeout=2, iceFailedTimeout=1),
 }
 

@@ -62,7 +62,7 @@ class RTCConfiguration:
     :param jitterBufferTarget: wished-for receive delay in seconds, 0 to 4; 0 waits no longer than needed.
     :param bitrate: limits of what video senders use, bits per second.
     :param opus: how Opus is sent.
-    :param iceDisconnectedTimeout: seconds without an answer until the state is "disconnected".
+    :param iceDisconnectedTimeout: seconds without an answer until the state is "disconnected"; at least 0.5.
     :param iceFailedTimeout: seconds without an answer until the state is "failed" (RFC 7675 says 30).
     """
 
@@ -139,8 +139,11 @@ def _check_ranges(configuration: RTCConfiguration) -> None:
         raise ValueError(f"RTCConfiguration: mtu {configuration.mtu} is not in 576-9000 bytes")
     if not 0 <= configuration.jitterBufferTarget <= 4:
         raise ValueError(f"RTCConfiguration: jitterBufferTarget {configuration.jitterBufferTarget} is not in 0-4 s")
-    if not 0 < configuration.iceDisconnectedTimeout <= configuration.iceFailedTimeout:
-        raise ValueError("RTCConfiguration: iceDisconnectedTimeout must be positive and not above iceFailedTimeout")
+    if not 0.5 <= configuration.iceDisconnectedTimeout <= configuration.iceFailedTimeout:
+        raise ValueError(
+            f"RTCConfiguration: iceDisconnectedTimeout {configuration.iceDisconnectedTimeout} must be at least 0.5 s, "
+            f"which is how often connectivity is checked, and not above iceFailedTimeout"
+        )
     _check_bitrate(configuration.bitrate)
     _check_opus(configuration.opus)
 
