@@ -9,6 +9,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+# Tests of the engines wait most of the time, so that more of them than there are cores run side by side.
+TEST_WORKERS ?= 4
 CALL_ARGS ?= --all-pairs
 CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
@@ -20,13 +22,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 .PHONY: help demo test conformance mutants bench lint setup clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 demo: setup ## Make real calls between all pairs of backends, measure and record them
 	@$(BIN)/shim call $(CALL_ARGS)
 
 test: lint ## Check style, types and layers, then run all tests
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist worksteal conformance/suite conformance/meta backends $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest conformance/shim_tests benchmarks $(PYTEST_ARGS)
 
 conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
 	@$(BIN)/shim conformance run --html out/conformance $(CONFORMANCE_ARGS)
@@ -37,6 +40,10 @@ mutants: setup ## Prove that the conformance suite can see: wrong backends, each
 bench: setup ## Measure the engines against each other: a table, and out/bench.html
 	@.ci/setup-bench $(VENV)
 	@$(BIN)/shim bench --json out/bench.json --html out/bench.html $(BENCH_ARGS)
+
+test-browser: setup ## Call Chromium from each backend; installs it where that may be done
+	@.ci/setup-browser
+	@$(BIN)/python -m pytest conformance/browser $(PYTEST_ARGS)
 
 lint: setup ## Check style, types and layers
 	@$(BIN)/ruff check .
