@@ -14,6 +14,7 @@ from aiortc.rtcsctptransport import RTCSctpCapabilities, RTCSctpTransport
 from aiortc.sdp import GroupDescription, MediaDescription, SessionDescription, SsrcDescription
 
 from backends.native.legs import Credentials, DtlsRole, Leg
+from backends.native.negotiation import sends
 from backends.native.parsing import Parsed, Section
 from backends.native.records import DataSection, TransceiverRecord
 from shim.spi.engines import Direction
@@ -52,7 +53,8 @@ def media_section(
     )
     sender = record.sender
     media.direction = direction
-    media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
+    if sends(direction):
+        media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
     media.rtp = RTCRtpParameters(codecs=list(codecs), headerExtensions=list(extensions), muxId=mid)
     media.rtcp_host, media.rtcp_port, media.rtcp_mux = DISCARD_HOST, DISCARD_PORT, True
     media.ssrc = [SsrcDescription(ssrc=sender.ssrc, cname=cname)]

@@ -156,7 +156,7 @@ def test_a_browser_is_answered() -> None:
         answer = await native.engine.create_answer()
         assert re.findall(r"m=(\w+) (\d+) (\S+) (.*)\r", answer.sdp) == [
             ("audio", "9", "UDP/TLS/RTP/SAVPF", "111 9 0 8 110 126"),
-            ("video", "9", "UDP/TLS/RTP/SAVPF", "96 97"),
+            ("video", "9", "UDP/TLS/RTP/SAVPF", "96 97 98 99 45"),
             ("application", "9", "UDP/DTLS/SCTP", "webrtc-datachannel"),
             ("image", "0", "udptl", "t38"),
         ]

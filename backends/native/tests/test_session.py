@@ -114,6 +114,12 @@ def test_negotiation_agrees_on_everything() -> None:
     assert set(a.values.leg_of.values()) == {0}
 
 
+def test_a_section_that_does_not_send_names_no_track() -> None:
+    a, b = session("audio"), session()
+    assert "a=msid:stream track\r\n" in offer(a, b)
+    assert "a=msid:" not in answer(a, b)
+
+
 def test_new_sections_follow_the_old_ones() -> None:
     a, b = session("audio"), session()
     offer(a, b)
@@ -145,7 +151,7 @@ def test_unknown_sections_and_codecs_are_rejected_in_place() -> None:
     a, b = session("audio", "video", data=True), session()
 
     def strange(text: str) -> str:
-        return re.sub(r"VP8|H264|rtx", "X-NEW", text).replace("m=application", "m=text", 1)
+        return re.sub(r"VP8|VP9|AV1|H264|rtx", "X-NEW", text).replace("m=application", "m=text", 1)
 
     offer(a, b, strange)
     assert ports_of(b.create_answer()) == [9, 0, 0]
@@ -153,7 +159,7 @@ def test_unknown_sections_and_codecs_are_rejected_in_place() -> None:
 
 def test_a_rejected_section_stops_its_transceiver() -> None:
     a, b = session("audio", "video"), session()
-    offer(a, b, lambda text: re.sub(r"VP8|H264|rtx", "X-NEW", text))
+    offer(a, b, lambda text: re.sub(r"VP8|VP9|AV1|H264|rtx", "X-NEW", text))
     answer(a, b)
     assert [r.negotiated.stopped for r in a.values.records] == [False, True]
     a.add(record("video"))
