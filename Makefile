@@ -19,7 +19,7 @@ MUTANTS_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test conformance mutants bench lint setup clean
+.PHONY: help demo test conformance mutants bench test-browser lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
