@@ -113,9 +113,17 @@ def check_requirements(item: pytest.Item) -> None:
             if target.name in item.config.option.require_backend:
                 pytest.fail(f"backend {target} is required, but this machine lacks it: {absence}", pytrace=False)
             pytest.skip(f"this machine lacks backend {target}: {absence}")
+    if reason := _out_of_reach(targets):
+        pytest.skip(reason)
     if reason := missing_capability(item.iter_markers("requires"), targets, _roles(item)):
         item.stash[LACKED] = reason
         pytest.skip(reason)
+
+
+def _out_of_reach(targets: tuple[Target, ...]) -> str | None:
+    """Return the reason to skip a pair of different backends, one of which reaches nobody else."""
+    alone = next((target for target in targets if target.info.tier == "process"), None)
+    return f"backend {alone} reaches only its own peers, within one process" if alone and len(targets) > 1 else None
 
 
 def _roles(item: pytest.Item) -> dict[Target, set[str]]:

@@ -38,23 +38,24 @@ def pytest_configure(config: pytest.Config) -> None:
     mutant = mutant_named(config.option.mutant, config.option.mutant_base)
     site = TemporaryDirectory(prefix="mutant-")
     config.add_cleanup(site.cleanup)
-    install(Path(site.name), mutant.name, mutant.base)
+    describe(Path(site.name), NAME, "conformance.meta.backend")
+    sys.path.insert(0, site.name)
+    paths = [site.name, *filter(None, [os.environ.get(PATH_VARIABLE)])]
+    os.environ.update({PATH_VARIABLE: os.pathsep.join(paths), MUTANT_VARIABLE: mutant.name, BASE_VARIABLE: mutant.base})
     if config.option.mutant_verdict:
         config.pluginmanager.register(Verdict(Path(config.option.mutant_verdict)), _VERDICT)
 
 
-def install(site: Path, name: str, base: str) -> None:
-    """Make this process and those that it starts find the mutant.
+def describe(site: Path, name: str, module: str) -> None:
+    """Write what an installed distribution with one backend looks like, to be found on a path.
 
-    :param site: an empty folder that lives as long as they do.
+    :param site: a folder.
+    :param module: the backend's plugin.
     """
-    described = site / f"{NAME}-0.dist-info"
+    described = site / f"{name}-0.dist-info"
     described.mkdir()
-    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {NAME}\nVersion: 0\n")
-    (described / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{NAME} = conformance.meta.backend\n")
-    sys.path.insert(0, str(site))
-    paths = [str(site), *filter(None, [os.environ.get(PATH_VARIABLE)])]
-    os.environ.update({PATH_VARIABLE: os.pathsep.join(paths), MUTANT_VARIABLE: name, BASE_VARIABLE: base})
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
+    (described / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{name} = {module}\n")
 
 
 class Verdict:

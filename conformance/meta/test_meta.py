@@ -26,12 +26,6 @@ TOPICS = {
     "errors",
 }
 SAMPLE = ("text-as-bytes", "line-feeds-only", "rollback-ignored", "descriptor-per-connection")
-    "text-as-bytes",
-    "line-feeds-only",
-    "provisional-answer-is-final",
-    "ssrc-invented",
-    "descriptor-per-connection",
-)
 QUICK = ("test_configuration.py", "test_dtls.py", "test_errors.py")
 
 

@@ -345,6 +345,7 @@ async def test_id_in_use_is_refused(peers: Peers, target: Target) -> None:
 
 
 @spec("webrtc-pc 6.2")
+@requires(Capability.ICE_HOST)
 async def test_buffered_amount_counts_what_is_queued(peers: Peers, pair: Pair) -> None:
     near, far = _ends(await link(peers, pair))
     for _ in range(20):
@@ -355,6 +356,7 @@ async def test_buffered_amount_counts_what_is_queued(peers: Peers, pair: Pair) -
 
 
 @spec("webrtc-pc 6.2")
+@requires(Capability.ICE_HOST)
 async def test_threshold_is_told_when_it_is_reached(peers: Peers, pair: Pair) -> None:
     near, far = _ends(await link(peers, pair))
     near.channel.bufferedAmountLowThreshold = 200_000
@@ -501,6 +503,7 @@ async def test_iteration_over_messages_ends_with_the_channel(peers: Peers, pair:
 
 
 @spec("webrtc-pc 6.2")
+@requires(Capability.ICE_HOST)
 async def test_threshold_is_told_once_and_before_the_buffer_is_empty(peers: Peers, pair: Pair) -> None:
     """So much is sent that no engine hands it to its transport at once."""
     near, far = _ends(await link(peers, pair))

@@ -8,9 +8,12 @@ import re
 import pytest
 
 from conformance.asserts import link, local_of, opened, reach
-from conformance.requirements import spec
+from conformance.requirements import requires, spec
 from conformance.scenes import described
 from conformance.targets import Pair, Peers
+from shim import Capability
+
+pytestmark = requires(Capability.ICE_HOST)
 
 
 @spec("RFC 8842 5.1", "RFC 8827 6.5")

@@ -32,6 +32,8 @@ from shim import (
     RTCSessionDescription,
 )
 
+pytestmark = requires(Capability.ICE_HOST)
+
 TRICKLE = RTCConfiguration(trickle=True)
 HASTY = RTCConfiguration(iceDisconnectedTimeout=1.0, iceFailedTimeout=2.5)
 

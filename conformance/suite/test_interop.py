@@ -12,6 +12,8 @@ from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
 from shim import Capability
 
+pytestmark = requires(Capability.ICE_HOST)
+
 PATIENCE = 8.0
 CODE = 0b10110010
 

@@ -17,6 +17,8 @@ from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
 from shim import Capability, RTCConfiguration, RTCSessionDescription
 
+pytestmark = requires(Capability.ICE_HOST)
+
 COUNT = 150
 MESSAGE = 900
 """Bytes of a message that shares its packet with no other."""

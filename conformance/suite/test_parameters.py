@@ -54,6 +54,7 @@ async def _picture_of_width(received: Any, width: int) -> VideoFrame:
 @spec("webrtc-pc 5.2", "webrtc-pc 5.3")
 @pytest.mark.parametrize("side", [RTCRtpSender, RTCRtpReceiver])
 @pytest.mark.parametrize(("kind", "codec"), [("audio", "audio/opus"), ("audio", "audio/PCMU"), ("video", "video/VP8")])
+@requires(Capability.AUDIO_OPUS, Capability.VIDEO_VP8)
 def test_capabilities_name_the_mandatory_codecs(target: Target, side: Any, kind: str, codec: str) -> None:
     with use_backend(target.name):
         found = side.getCapabilities(kind)

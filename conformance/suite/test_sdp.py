@@ -133,6 +133,7 @@ async def test_answer_intersects_directions(peers: Peers, target: Target, offere
 
 @spec("RFC 7874 3", "RFC 7742 5")
 @pytest.mark.parametrize(("kind", "codec"), [("audio", "opus/48000/2"), ("audio", "PCMU/8000"), ("video", "VP8/90000")])
+@requires(Capability.AUDIO_OPUS, Capability.VIDEO_VP8)
 async def test_mandatory_codec_is_offered(peers: Peers, target: Target, kind: str, codec: str) -> None:
     pc = trickling(peers, target)
     pc.addTransceiver(kind)

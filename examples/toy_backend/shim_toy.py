@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from shim.spi import engines as e
 from shim.spi import events as ev
-from shim.spi.capabilities import CORE, Component
+from shim.spi.capabilities import TIERS, Component
 from shim.spi.errors import CapabilityError, ChannelIdInUseError, InvalidModificationError, MediaStreamError
 from shim.spi.hookspecs import hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
@@ -27,7 +27,8 @@ CODECS = {"audio": e.Codec("audio/opus", 48000, 2), "video": e.Codec("video/VP8"
 
 @hookimpl
 def shim_backend_info() -> BackendInfo:
-    return BackendInfo("toy", "0.1.0", "memory", frozenset({Component.PEER}), CORE, "pip install ./examples/toy_backend")
+    components, install = frozenset({Component.PEER}), "pip install ./examples/toy_backend"
+    return BackendInfo("toy", "0.1.0", "memory", components, TIERS["process"], install, tier="process")
 
 
 @hookimpl
@@ -42,7 +43,7 @@ def shim_rtp_capabilities(kind: e.Kind, sender: bool) -> e.RtpCapabilities:
 
 @hookimpl
 def shim_create_peer_engine(config: e.EngineConfig, sink: e.EventSink) -> e.PeerEngine:
-    return ToyPeer(sink)
+    return ToyPeer(config, sink)
 
 
 # --- data channels ------------------------------------------------------------------------------------
@@ -65,7 +66,8 @@ class ToyChannel:
 
     def close(self) -> None:
         for channel in (self, self.other):
-            if channel is not None and channel.peer.channels.pop(channel, None) is not None:
+            if channel is not None and channel in channel.peer.channels:
+                del channel.peer.channels[channel]
                 channel.peer.later(ev.ChannelClosing(channel))
                 channel.peer.later(ev.ChannelClosed(channel))
 
@@ -83,6 +85,7 @@ class ToyTransceiver:
     current: e.Direction | None = None
     remote_track: str | None = None
     sink: e.MediaSink | None = None
+    stream: str = "-"
     track_id: str = field(default_factory=lambda: secrets.token_hex(8))
     pump: asyncio.Task[None] | None = None
 
@@ -91,6 +94,7 @@ class ToyTransceiver:
 
     def replace_source(self, source: e.MediaSource | None) -> None:
         self.source = source
+        self.track_id = source.id if source is not None else self.track_id
         self.restart_pump()
 
     def attach(self, sink: e.MediaSink) -> None:
@@ -103,7 +107,7 @@ class ToyTransceiver:
         return False
 
     def get_parameters(self) -> e.SendParameters:
-        return e.SendParameters(secrets.token_hex(4), (e.Encoding(),), (CODECS[self.kind],))
+        return e.SendParameters(secrets.token_hex(4), (e.Encoding(),), (CODECS[self.kind],), cname="toy")
 
     # What is not declared as a capability is never called by the SDK.
     def _no(self, *_: object) -> None:
@@ -144,23 +148,24 @@ class ToyTransceiver:
 class ToyPeer:
     """A peer that finds its other half by the user name in its description."""
 
-    def __init__(self, sink: e.EventSink) -> None:
-        self.sink, self.name = sink, secrets.token_hex(8)
+    def __init__(self, config: e.EngineConfig, sink: e.EventSink) -> None:
+        self.config, self.sink, self.name = config, sink, secrets.token_hex(8)
         self.channels: dict[ToyChannel, None] = {}
         self.transceivers: list[ToyTransceiver] = []
         self.session = e.SessionState("stable", None, None, None, None, ())
         self.sections: list[str] = []
         self.other: ToyPeer | None = None
         self.connected = self.closed = False
+        self.version = 0
         PEERS[self.name] = self
 
     async def start(self) -> None:
-        self.loop = asyncio.get_running_loop()
+        """Nothing to do: there is no socket to open."""
 
     def later(self, *events: ev.Event) -> None:
         """Post on the next turn of the loop, as a network would."""
         for event in events:
-            self.loop.call_soon(lambda event=event: None if self.closed else self.sink.post(event))
+            asyncio.get_running_loop().call_soon(lambda event=event: None if self.closed else self.sink.post(event))
 
     def by_mid(self, mid: str | None) -> ToyTransceiver | None:
         return next((t for t in self.transceivers if t.mid == mid), None)
@@ -169,7 +174,7 @@ class ToyPeer:
 
     async def create_offer(self, *, ice_restart: bool = False) -> e.SessionDescription:
         sections = self.sections + [t.kind for t in self.transceivers if t.mid is None]
-        if self.channels and "application" not in sections:
+        if (self.channels or self.config.always_negotiate_data_channels) and "application" not in sections:
             sections = [*sections, "application"]
         fresh = iter([t for t in self.transceivers if t.mid is None])
         lines = [self._media(i, kind, self._direction(i, kind, fresh), "actpass") for i, kind in enumerate(sections)]
@@ -183,19 +188,27 @@ class ToyPeer:
     async def create_answer(self) -> e.SessionDescription:
         remote = self.session.pending_remote
         assert remote is not None
-        lines = [self._media(i, kind, self.by_mid(str(i)), "active") for i, kind in enumerate(self.sections)]
+        offered = _sections(remote.sdp)
+        lines = [self._media(i, m.kind, self.by_mid(str(i)), "active", m.direction) for i, m in enumerate(offered)]
         return self._description("answer", self.sections, lines)
 
     def _description(self, kind: e.SdpType, sections: list[str], lines: list[str]) -> e.SessionDescription:
         bundle = " ".join(str(i) for i in range(len(sections)))
-        head = f"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {bundle}\r\n"
+        self.version += 1
+        head = f"v=0\r\no=- 1 {self.version} IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE {bundle}\r\n"
         return e.SessionDescription(kind, head + "".join(lines))
 
-    def _media(self, index: int, kind: str, transceiver: ToyTransceiver | None, setup: str) -> str:
+    def _media(
+        self, index: int, kind: str, transceiver: ToyTransceiver | None, setup: str, offered: str = "sendrecv"
+    ) -> str:
         codec = {"audio": ("UDP/TLS/RTP/SAVPF 96", "a=rtpmap:96 opus/48000/2\r\na=rtcp-mux\r\n"),
                  "video": ("UDP/TLS/RTP/SAVPF 97", "a=rtpmap:97 VP8/90000\r\na=rtcp-mux\r\n"),
                  "application": ("UDP/DTLS/SCTP webrtc-datachannel", "a=sctp-port:5000\r\n")}[kind]  # fmt: skip
-        media = f"a={transceiver.direction}\r\na=msid:- {transceiver.track_id}\r\n" if transceiver else ""
+        media = (
+            f"a={_answered(offered, transceiver.direction)}\r\na=msid:{transceiver.stream} {transceiver.track_id}\r\n"
+            if transceiver
+            else ""
+        )
         return (f"m={kind} 9 {codec[0]}\r\nc=IN IP4 0.0.0.0\r\na=mid:{index}\r\na=ice-ufrag:{self.name}\r\n"
                 f"a=ice-pwd:{'p' * 22}\r\na=fingerprint:sha-256 {':'.join(['00'] * 32)}\r\n"
                 f"a=setup:{setup}\r\n{media}{codec[1]}")  # fmt: skip
@@ -244,12 +257,16 @@ class ToyPeer:
         self.session = replace(s, transceivers=tuple(t.state() for t in self.transceivers), sctp_mid=data)
         self.sink.post(ev.SessionChanged(self.session))
         if final:
-            self.loop.call_soon(self._connect)
+            asyncio.get_running_loop().call_soon(self._connect)
 
     def _agree(self) -> None:
         for transceiver in self.transceivers:
             other = self.other.by_mid(transceiver.mid) if self.other else None
-            sends = "send" in transceiver.direction and other is not None and other.direction in {"recvonly", "sendrecv"}
+            sends = (
+                transceiver.direction in {"sendonly", "sendrecv"}
+                and other is not None
+                and other.direction in {"recvonly", "sendrecv"}
+            )
             receives = transceiver.direction in {"recvonly", "sendrecv"} and transceiver.remote_track is not None
             transceiver.current = ("inactive", "recvonly", "sendonly", "sendrecv")[2 * sends + receives]  # type: ignore[assignment]
 
@@ -276,14 +293,16 @@ class ToyPeer:
             return
         if twin is None:
             used = {c.id for c in (*self.channels, *other.channels)}
-            channel.id = channel.id if channel.id is not None else next(i for i in range(65535) if i not in used)
+            ours = range(self.name > other.name, 65535, 2)
+            channel.id = channel.id if channel.id is not None else next(i for i in ours if i not in used)
             twin = ToyChannel(other, replace(channel.init, id=channel.id), channel.id)
             other.channels[twin] = None
-            other.sink.post(ev.ChannelAnnounced(twin, twin.init))
+            opened: ev.Event = ev.ChannelAnnounced(twin, twin.init)
         else:
-            other.sink.post(ev.ChannelOpened(twin))
+            opened = ev.ChannelOpened(twin)
         channel.other, twin.other = twin, channel
         self.sink.post(ev.ChannelOpened(channel))
+        other.sink.post(opened)
 
     # --- the rest
 
@@ -295,8 +314,10 @@ class ToyPeer:
         stream_ids: Sequence[str] = (),
         encodings: Sequence[e.Encoding] = (),
     ) -> e.TransceiverEngine:
-        self.transceivers.append(ToyTransceiver(self, kind, direction, source))
-        return self.transceivers[-1]
+        transceiver = ToyTransceiver(self, kind, direction, None, stream=next(iter(stream_ids), "-"))
+        transceiver.replace_source(source)
+        self.transceivers.append(transceiver)
+        return transceiver
 
     def create_data_channel(self, init: e.DataChannelInit) -> e.DataChannelEngine:
         if init.id is not None and any(c.id == init.id for c in self.channels):
@@ -304,7 +325,7 @@ class ToyPeer:
         channel = ToyChannel(self, init, init.id)
         self.channels[channel] = None
         if self.connected:
-            self.loop.call_soon(self._connect)
+            asyncio.get_running_loop().call_soon(self._connect)
         return channel
 
     async def add_ice_candidate(self, candidate: e.IceCandidate | None) -> None:
@@ -336,6 +357,13 @@ class ToyPeer:
                 transceiver.source.stop()
         if self.other is not None and not self.other.closed:
             self.other.later(ev.ConnectionChanged("closed"))
+
+
+def _answered(offered: str, wanted: str) -> str:
+    """Return what of a wish an offer allows (RFC 3264 section 6.1)."""
+    sends = offered in {"sendrecv", "recvonly"} and wanted in {"sendrecv", "sendonly"}
+    receives = offered in {"sendrecv", "sendonly"} and wanted in {"sendrecv", "recvonly"}
+    return ("inactive", "recvonly", "sendonly", "sendrecv")[2 * sends + receives]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pluggy
 
 from shim.flags.names import suggestion
 from shim.flags.resolver import unknown_backend
-from shim.spi.capabilities import CORE, Capability, Component
+from shim.spi.capabilities import TIERS, Capability, Component
 from shim.spi.errors import BackendContractError, BackendUnavailableError, FlagConfigError
 from shim.spi.hookspecs import ENTRY_POINT_GROUP, PROJECT, Hooks
 from shim.spi.records import BackendInfo, ProbeResult
@@ -293,7 +293,9 @@ def _declaration_problem(info: BackendInfo) -> str:
         return f"its components {sorted(map(str, info.components - set(Component)))} are unknown"
     if not info.capabilities <= set(Capability):
         return f"its capabilities {sorted(map(str, info.capabilities - set(Capability)))} are unknown"
-    missing = CORE - info.capabilities
+    if info.tier not in TIERS:
+        return f"its tier {info.tier!r} is none of {', '.join(TIERS)}"
+    missing = TIERS[info.tier] - info.capabilities
     if Component.PEER in info.components and missing:
         return f"it serves peer without the core capabilities {', '.join(sorted(missing))}"
     return ""

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 
 class Component(StrEnum):
@@ -84,3 +84,12 @@ CORE: Final[frozenset[Capability]] = frozenset(
     }
 )
 """Capabilities that a backend with the ``peer`` component may not declare off."""
+
+Tier = Literal["network", "process"]
+"""How far a backend's peers reach: others on the network, by the protocols; or only each other, in one process."""
+
+TIERS: Final[dict[Tier, frozenset[Capability]]] = {
+    "network": CORE,
+    "process": CORE - {Capability.ICE_HOST, Capability.AUDIO_OPUS, Capability.VIDEO_VP8, Capability.STATS},
+}
+"""What a backend of each tier may not declare off, if it serves ``peer``."""

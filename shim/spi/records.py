@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from shim.spi.capabilities import Capability, Component
+from shim.spi.capabilities import Capability, Component, Tier
 
 Source = Literal["explicit", "context", "provider", "environment", "file", "default"]
 """Where a flag's value came from, in order of precedence."""
@@ -22,8 +22,10 @@ class BackendInfo:
     :param version: version of the backend's own distribution.
     :param engine: the library inside, with its version, e.g. ``"aiortc 1.16.0"``.
     :param components: components it has an implementation of.
-    :param capabilities: what it can do; contains :data:`~shim.spi.capabilities.CORE` if it serves ``peer``.
+    :param capabilities: what it can do; contains those of its tier in :data:`~shim.spi.capabilities.TIERS` if it
+        serves ``peer``.
     :param install: one line that installs it, e.g. ``"pip install webrtc-shim-legacy"``.
+    :param tier: ``"process"`` if its peers reach only each other, in one process: a toy, or a fake for tests.
     """
 
     name: str
@@ -32,6 +34,7 @@ class BackendInfo:
     components: frozenset[Component]
     capabilities: frozenset[Capability]
     install: str
+    tier: Tier = "network"
 
 
 @dataclass(frozen=True, slots=True)
