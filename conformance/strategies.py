@@ -9,14 +9,29 @@ from hypothesis import strategies as st
 
 from shim import RTCDataChannelParameters
 
+NIGHTLY: Final = "nightly"
 EXAMPLES: Final = settings(
     max_examples=25,
+    stateful_step_count=12,
     deadline=None,
     database=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 """Few, and the same in every run: a failure here is a failure everywhere."""
+
+
+def register_profiles() -> None:
+    """Let ``--hypothesis-profile`` choose: ``dev`` and ``ci`` are :data:`EXAMPLES`, ``nightly`` is many new ones."""
+    for name in ("dev", "ci"):
+        settings.register_profile(name, EXAMPLES)
+    settings.register_profile(NIGHTLY, EXAMPLES, max_examples=1000, stateful_step_count=40, derandomize=False)
+
+
+def chosen_settings() -> settings:
+    """Return the settings of the run: :data:`EXAMPLES`, unless ``--hypothesis-profile=nightly`` is given."""
+    is_nightly = settings.get_current_profile_name() == NIGHTLY
+    return settings.get_profile(NIGHTLY) if is_nightly else EXAMPLES
 
 
 def names() -> st.SearchStrategy[str]:

@@ -564,7 +564,7 @@ class RTCPeerConnection(Emitter):
         self._negotiation_pending = False
         if self._closed is not None or self.signalingState != "stable" or not self.listeners("negotiationneeded"):
             return
-        states = tuple(transceiver._state for transceiver in self._transceivers.values())
+        states = tuple(transceiver._wished() for transceiver in self._transceivers.values())
         needed = negotiation_needed(
             self._session, states, wants_data=bool(self._channels), wants_restart=self._wants_restart
         )

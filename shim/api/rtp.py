@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
 from shim.api.dtmf import RTCDTMFSender
@@ -424,6 +424,10 @@ class RTCRtpTransceiver:
         self._state = _with_direction(self._state, direction)
         self._owner._update_negotiation_needed()
 
+    def _wished(self) -> TransceiverState:
+        """Return the state with what the application asked for and no negotiation has told the engine yet."""
+        return replace(self._state, stopped=self.stopped)
+
     def _update(self, state: TransceiverState) -> None:
         self._state = state
         self._transport = self._owner._views.of(state.mid)
@@ -436,8 +440,6 @@ class RTCRtpTransceiver:
 
 
 def _with_direction(state: TransceiverState, direction: Direction) -> TransceiverState:
-    from dataclasses import replace
-
     return replace(state, direction=direction)
 
 

@@ -1,0 +1,189 @@
+"""The same program of calls on every backend and on the W3C model: state, events, errors and SDP agree."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+
+from conformance.asserts import local_of, negotiate
+from conformance.machine import Differential, Step, negotiation
+from conformance.observing import DIRECTIONS, codecs_of
+from conformance.requirements import requires, spec
+from conformance.scenes import described, trickling
+from conformance.strategies import chosen_settings
+from conformance.targets import Pair, Peers, Target
+from shim import Capability, RTCConfiguration
+
+pytestmark = requires(Capability.ROLLBACK, Capability.PRANSWER, Capability.TRANSCEIVER_STOP)
+
+SIDES = st.sampled_from("ab")
+MEDIA = st.sampled_from(["audio", "video"])
+KINDS = st.sampled_from(["offer", "answer", "pranswer", "rollback"])
+FEW = st.integers(0, 2)
+
+
+class Programs(RuleBasedStateMachine):
+    """Draws programs."""
+
+    targets: tuple[Target, ...] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.differential = Differential(self.targets)
+
+    def teardown(self) -> None:
+        self.differential.close()
+
+    @rule(side=SIDES, kind=MEDIA, direction=st.integers(0, len(DIRECTIONS) - 1))
+    def add_transceiver(self, side: str, kind: str, direction: int) -> None:
+        self.differential.play(Step(side, "addTransceiver", kind, direction))
+
+    @rule(side=SIDES, kind=MEDIA)
+    def add_track(self, side: str, kind: str) -> None:
+        self.differential.play(Step(side, "addTrack", kind))
+
+    @rule(side=SIDES, index=FEW)
+    def remove_track(self, side: str, index: int) -> None:
+        self.differential.play(Step(side, "removeTrack", None, index))
+
+    @rule(side=SIDES, direction=st.sampled_from(DIRECTIONS), index=FEW)
+    def set_direction(self, side: str, direction: str, index: int) -> None:
+        self.differential.play(Step(side, "direction", direction, index))
+
+    @rule(side=SIDES, index=FEW)
+    def stop(self, side: str, index: int) -> None:
+        self.differential.play(Step(side, "stop", None, index))
+
+    @rule(side=SIDES, number=st.none() | st.integers(10, 12))
+    def create_channel(self, side: str, number: int | None) -> None:
+        self.differential.play(Step(side, "createDataChannel", "chat", number))
+
+    @rule(side=SIDES, index=st.none() | FEW)
+    def add_candidate(self, side: str, index: int | None) -> None:
+        self.differential.play(Step(side, "addIceCandidate", None, index))
+
+    @rule(side=SIDES, call=st.sampled_from(["createOffer", "createAnswer", "getStats", "restartIce"]))
+    def call(self, side: str, call: str) -> None:
+        self.differential.play(Step(side, call))
+
+    @rule(side=SIDES, index=st.integers(0, 1))
+    def configure(self, side: str, index: int) -> None:
+        self.differential.play(Step(side, "setConfiguration", None, index))
+
+    @rule(side=SIDES, kind=st.none() | KINDS)
+    def set_local(self, side: str, kind: str | None) -> None:
+        self.differential.play(Step(side, "setLocal", kind))
+
+    @rule(side=SIDES, kind=KINDS)
+    def set_remote(self, side: str, kind: str) -> None:
+        self.differential.play(Step(side, "setRemote", kind))
+
+    @rule(side=SIDES)
+    def negotiate(self, side: str) -> None:
+        self.differential.negotiate(side)
+
+    @rule(side=SIDES, certain=st.integers(0, 4))
+    def close(self, side: str, certain: int) -> None:
+        if certain == 0:  # seldom, because little happens after it
+            self.differential.play(Step(side, "close"))
+
+
+@spec("RFC 9429 3", "webrtc-pc 4")
+@pytest.mark.timeout(3600)
+def test_any_program_is_like_the_model(target: Target) -> None:
+    class Here(Programs):
+        targets = (target,)
+
+    run_state_machine_as_test(Here, settings=chosen_settings())
+
+
+# --- programs that were found to differ ---------------------------------------------------------------
+
+ADD = Step("a", "addTransceiver", "audio", 0)
+FOUND = {
+    "stop asks for a negotiation": [ADD, *negotiation("a"), Step("a", "stop", None, 0), *negotiation("a")],
+    "an offer is made again while it is pending": [
+        Step("a", "setLocal"),
+        ADD,
+        Step("a", "setLocal"),
+        *negotiation("a"),
+    ],
+    "what is added while an offer is pending asks again": [
+        ADD,
+        Step("a", "setLocal"),
+        Step("a", "addTransceiver", "video", 1),
+        *negotiation("a")[1:],
+        *negotiation("a"),
+    ],
+    "glare with media": [
+        Step("a", "addTrack", "audio"),
+        Step("b", "addTrack", "audio"),
+        Step("a", "setLocal"),
+        Step("b", "setLocal"),
+        *negotiation("a")[1:],
+        *negotiation("b"),
+    ],
+}
+
+
+@spec("RFC 9429 3", "webrtc-pc 4")
+@pytest.mark.parametrize("name", FOUND)
+def test_program_is_like_the_model(target: Target, name: str) -> None:
+    differential = Differential([target])
+    try:
+        differential.play(*FOUND[name])
+    finally:
+        differential.close()
+
+
+@spec("RFC 9429 5.2.1")
+async def test_every_backend_prefers_the_same_codecs(peers: Peers, target: Target) -> None:
+    pc = trickling(peers, target)
+    pc.addTransceiver("audio")
+    pc.addTransceiver("video")
+    offered = codecs_of((await pc.createOffer()).sdp)
+    assert [codecs[0] for codecs in offered] == ["opus", "vp8"]
+
+
+@spec("RFC 9429 4.1.10.2")
+async def test_channel_is_offered_again_after_a_rollback(peers: Peers, target: Target) -> None:
+    pc = trickling(peers, target)
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription()
+    await pc.setLocalDescription(described("rollback", ""))
+    assert "m=application" in (await pc.createOffer()).sdp
+
+
+@spec("RFC 9429 5.2.2")
+async def test_rejected_section_is_used_again(peers: Peers, target: Target) -> None:
+    offerer, answerer = trickling(peers, target), trickling(peers, target)
+    offerer.createDataChannel("chat")
+    stopping = offerer.addTransceiver("audio")
+    await negotiate(offerer, answerer)
+    stopping.stop()
+    await negotiate(offerer, answerer)
+    offerer.addTransceiver("audio")
+    assert (await offerer.createOffer()).sdp.count("m=audio") == 1
+
+
+@spec("aiortc")
+async def test_remote_section_takes_the_transceiver_that_waits(peers: Peers, pair: Pair) -> None:
+    """RFC 9429 section 5.10 makes another one; programs for aiortc add a transceiver first, and mean this one."""
+    offerer, answerer = peers.open_pair(pair, RTCConfiguration(trickle=True))
+    waiting = answerer.addTransceiver("audio", "recvonly")
+    offerer.addTransceiver("audio", "sendonly")
+    await negotiate(offerer, answerer)
+    assert [found.mid for found in answerer.getTransceivers()] == [waiting.mid]
+
+
+@spec("webrtc-pc 4.4.1.5")
+async def test_remote_offer_without_a_section_stops_its_transceiver(peers: Peers, target: Target) -> None:
+    offerer, answerer = trickling(peers, target), trickling(peers, target)
+    offerer.createDataChannel("chat")
+    stopping = offerer.addTransceiver("audio")
+    await negotiate(offerer, answerer)
+    stopping.stop()
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(local_of(offerer))
+    assert all(found.stopped for found in answerer.getTransceivers())
