@@ -13,7 +13,7 @@ from benchmarks.metric import Effort, Figure, Metric, Target
 from benchmarks.pacing import Pace
 from benchmarks.subjects.base import Subject
 
-_SETTLE: Final = (1.0, 0.6)
+_SETTLE: Final = (0.8, 0.6)
 """Seconds that a jitter buffer gets to find its size; in a quick run."""
 
 
@@ -28,7 +28,7 @@ async def one_way(subject: Subject, effort: Effort) -> Mapping[str, float]:
         await pair.connect()
         await asyncio.sleep(effort.pick(*_SETTLE))
         ear.latencies.clear()
-        await asyncio.sleep(effort.pick(3.5, 1.0))
+        await asyncio.sleep(effort.pick(3.0, 1.0))
     finally:
         await pair.close()
     if not ear.latencies:
@@ -53,7 +53,7 @@ METRICS = (
             Figure("first", "first sound", "ms"),
         ),
         measure=one_way,
-        rounds=6,
+        rounds=5,
         settles=True,
     ),
 )

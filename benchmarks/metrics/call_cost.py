@@ -27,7 +27,7 @@ async def processor_time(video: bool, subject: Subject, effort: Effort) -> Mappi
         await pair.connect()
         await asyncio.sleep(_SETTLE)
         wall, cpu, cost = time.perf_counter(), time.process_time(), pace.cost
-        await asyncio.sleep(effort.pick(4.0, 1.5))
+        await asyncio.sleep(effort.pick(3.0, 1.5))
         used = time.process_time() - cpu - (pace.cost - cost)
         per_minute = 60 * used / (time.perf_counter() - wall)
     finally:
@@ -46,7 +46,7 @@ def _metric(name: str, title: str, video: bool) -> Metric:
         "coding as one end of a call in both directions. What making the frames costs is taken off.",
         figures=(Figure("cpu", "CPU s per minute", "s"), *quality),
         measure=partial(processor_time, video),
-        rounds=4,
+        rounds=3,
         settles=True,
         quick_rounds=0,
     )

@@ -81,7 +81,7 @@ async def throughput(size: int, subject: Subject, effort: Effort) -> Mapping[str
         flood = Flood(*await open_pair(pair), bytes(size))
         await flood.run(effort.pick(0.3, 0.15))
         flood.arrived = 0
-        before, arrived = time.process_time(), await flood.run(effort.pick(1.0, 0.4))
+        before, arrived = time.process_time(), await flood.run(effort.pick(0.7, 0.4))
         cpu = (time.process_time() - before) / max(1, flood.arrived * size)
         return {"rate": arrived / 1e6, "cpu": cpu * 1e9}
     finally:
@@ -93,7 +93,7 @@ async def unreliable(subject: Subject, effort: Effort) -> Mapping[str, float]:
     pair = subject.pair()
     try:
         flood = Flood(*await open_pair(pair, ordered=False, max_retransmits=0), bytes(SIZES["16k"]))
-        rate = await flood.run(effort.pick(1.0, 0.5))
+        rate = await flood.run(effort.pick(0.8, 0.5))
         await flood.drain()
         return {"rate": rate / 1e6, "share": 100 * flood.arrived / flood.sent}
     finally:

@@ -23,7 +23,7 @@ async def resident(subject: Subject, effort: Effort) -> Mapping[str, float]:
         found["data"] = rss()
     finally:
         await pair.close()
-    found["call"] = await _call(subject, effort.pick(4.0, 1.0))
+    found["call"] = await _call(subject, effort.pick(3.0, 1.0))
     found["per_core"] = found["call"] / machine.cores()
     return found
 
@@ -73,7 +73,7 @@ METRICS = (
             Figure("per_core", "call, per core", "MB", targets=(Target(32, over=None),)),
         ),
         measure=resident,
-        rounds=4,
+        rounds=3,
         quick_rounds=3,
         isolated=True,
     ),

@@ -59,7 +59,7 @@ METRICS = (
         ),
         measure=own_cost,
         subjects=("native", "aiortc", "bare"),
-        rounds=11,
+        rounds=9,
         quick_rounds=3,
     ),
 )

@@ -62,7 +62,7 @@ METRICS = (
             Figure("cpu", "CPU per pair", "ms"),
         ),
         measure=on_loopback,
-        rounds=7,
+        rounds=5,
         isolated=True,
     ),
     Metric(

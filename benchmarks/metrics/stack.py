@@ -65,7 +65,7 @@ def _source(kind: Kind, *, encoded: bool, count: int) -> Source:
 
 
 async def _trace(kind: Kind, subject: Subject, effort: Effort, *, encoded: bool) -> Tracer:
-    seconds = effort.pick(3.0, 1.0)
+    seconds = effort.pick(2.5, 1.0)
     tracer = Tracer()
     source = _source(kind, encoded=encoded, count=round((seconds + _SETTLE) * 50))
     pair, pace = subject.pair(bitrate=1_500_000), TracedPace(source, tracer)
@@ -127,7 +127,7 @@ def _metrics(kind: Kind, what: str) -> tuple[Metric, Metric]:
             figures=_figures(STAGES),
             measure=partial(breakdown, kind),
             subjects=("native",),
-            rounds=4,
+            rounds=3,
             quick_rounds=0,
             settles=True,
             stacked=True,

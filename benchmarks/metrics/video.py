@@ -16,7 +16,7 @@ from benchmarks.subjects.base import Subject
 
 SIZES: Final = {"480p": (640, 480, 1_500_000), "720p": (1280, 720, 2_500_000)}
 """Width, height, and bits per second at which an encoder starts, where it can be told."""
-_SETTLE: Final = (1.0, 0.6)
+_SETTLE: Final = (0.8, 0.6)
 """Seconds; in a quick run."""
 
 
@@ -33,7 +33,7 @@ async def one_way(size: str, codec: str, subject: Subject, effort: Effort) -> Ma
         await asyncio.sleep(effort.pick(*_SETTLE))
         eye.latencies.clear()
         seen, sent = len(eye.seen), len(pace.sent_at)
-        await asyncio.sleep(effort.pick(3.0, 1.0))
+        await asyncio.sleep(effort.pick(2.0, 1.0))
         share = (len(eye.seen) - seen) / (len(pace.sent_at) - sent)
     finally:
         await pair.close()
@@ -65,6 +65,7 @@ def _metric(size: str, codec: str) -> Metric:
             Figure("size", "size, of what was sent", "%", "higher"),
         ),
         measure=partial(one_way, size, codec),
+        rounds=4,
         settles=True,
         quick_rounds=3 if (size, codec) == ("480p", "VP8") else 0,
     )
