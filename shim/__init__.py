@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from shim.api.audio import AudioResampler
     from shim.api.certificates import RTCCertificate
     from shim.api.configuration import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
     from shim.api.datachannel import RTCDataChannel, RTCDataChannelParameters
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         RTCSctpCapabilities,
         RTCSessionDescription,
     )
+    from shim.api.video import VideoConverter
     from shim.flags.context import use_backend
     from shim.spi.capabilities import Capability, Component
     from shim.spi.engines import BitrateBounds, OpusParameters
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
         FlagConfigError,
         InternalError,
         InvalidAccessError,
+        InvalidMediaError,
         InvalidModificationError,
         InvalidStateError,
         MediaStreamError,
@@ -71,6 +74,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AudioResampler",
     "AudioStreamTrack",
     "BackendContractError",
     "BackendUnavailableError",
@@ -82,6 +86,7 @@ __all__ = [
     "FlagConfigError",
     "InternalError",
     "InvalidAccessError",
+    "InvalidMediaError",
     "InvalidModificationError",
     "InvalidStateError",
     "MediaBlackhole",
@@ -137,11 +142,13 @@ __all__ = [
     "RTCTransportStats",
     "SdpSyntaxError",
     "ShimError",
+    "VideoConverter",
     "VideoStreamTrack",
     "use_backend",
 ]
 
 _HOME: Final[dict[str, tuple[str, ...]]] = {
+    "shim.api.audio": ("AudioResampler",),
     "shim.api.certificates": ("RTCCertificate",),
     "shim.api.configuration": (
         "RTCBundlePolicy",
@@ -208,6 +215,7 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "RTCSctpCapabilities",
         "RTCSessionDescription",
     ),
+    "shim.api.video": ("VideoConverter",),
     "shim.flags.context": ("use_backend",),
     "shim.spi.capabilities": (
         "Capability",
@@ -224,6 +232,7 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "FlagConfigError",
         "InternalError",
         "InvalidAccessError",
+        "InvalidMediaError",
         "InvalidModificationError",
         "InvalidStateError",
         "MediaStreamError",

@@ -46,7 +46,7 @@ def backend_info() -> BackendInfo:
         name=NAME,
         version=VERSION,
         engine=ENGINE if loaded is None else loaded.version,
-        components=frozenset({Component.PEER}),
+        components=frozenset({Component.PEER, Component.VIDEO_CONVERT, Component.AUDIO_RESAMPLE}),
         capabilities=frozenset(CAPABILITIES),
         install=ffi.INSTALL,
     )

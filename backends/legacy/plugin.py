@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 from shim.spi.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
+    from shim.spi.engines import (
+        AudioResampler,
+        EngineConfig,
+        EventSink,
+        Kind,
+        PeerEngine,
+        RtpCapabilities,
+        SoundForm,
+        VideoConverter,
+    )
     from shim.spi.records import BackendInfo, ProbeResult
 
 
@@ -41,3 +50,19 @@ def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine
     from backends.legacy.engine import LegacyPeerEngine
 
     return LegacyPeerEngine(config, sink)
+
+
+@hookimpl
+def shim_create_video_converter() -> VideoConverter:
+    """Create a converter over libyuv; starts no thread."""
+    from backends.legacy.convert import LegacyVideoConverter
+
+    return LegacyVideoConverter()
+
+
+@hookimpl
+def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
+    """Create a resampler over libwebrtc's sinc resampler; starts no thread."""
+    from backends.legacy.resample import LegacyAudioResampler
+
+    return LegacyAudioResampler(target)

@@ -42,7 +42,7 @@ def backend_info() -> BackendInfo:
         name="native",
         version=_version("webrtc-shim"),
         engine=f"aiortc {_version('aiortc')}",
-        components=frozenset({Component.PEER}),
+        components=frozenset({Component.PEER, Component.VIDEO_CONVERT, Component.AUDIO_RESAMPLE}),
         capabilities=CAPABILITIES,
         install="pip install webrtc-shim",
     )

@@ -9,7 +9,16 @@ from shim.spi.hookspecs import hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
-    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
+    from shim.spi.engines import (
+        AudioResampler,
+        EngineConfig,
+        EventSink,
+        Kind,
+        PeerEngine,
+        RtpCapabilities,
+        SoundForm,
+        VideoConverter,
+    )
 
 
 @hookimpl
@@ -42,3 +51,19 @@ def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine
     from backends.native.engine import NativePeer
 
     return NativePeer(config, sink)
+
+
+@hookimpl
+def shim_create_video_converter() -> VideoConverter:
+    """Create a converter over swscale."""
+    from backends.native.video_convert import NativeVideoConverter
+
+    return NativeVideoConverter()
+
+
+@hookimpl
+def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
+    """Create a resampler over swresample."""
+    from backends.native.audio_resample import NativeAudioResampler
+
+    return NativeAudioResampler(target)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
@@ -484,17 +484,93 @@ class PeerEngine(Protocol):
 # --- the other components ----------------------------------------------------------------------------
 
 
-class VideoConverter(Protocol):
-    """Converts, scales and rotates pictures. Pure; any thread."""
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What becomes of a picture: converted and scaled, then turned clockwise, then mirrored left to right.
 
-    def convert(self, frame: VideoFrame, format: str, width: int, height: int) -> VideoFrame: ...
+    :param format: PyAV's name of a format in :data:`PIXEL_FORMATS`.
+    :param width: of the result, 1 to 16384.
+    :param height: of the result.
+    :param matrix: what Y, U and V mean, on whichever side is YUV; between two YUV formats it stays.
+    :param full_range: Y, U and V use every value, not 16 to 235 and 240; likewise.
+    """
+
+    format: str
+    width: int
+    height: int
+    rotation: Literal[0, 90, 180, 270] = 0
+    mirror: bool = False
+    matrix: Literal["bt601", "bt709", "bt2020"] = "bt601"
+    full_range: bool = False
+
+
+PIXEL_FORMATS: Final = (
+    "yuv420p",
+    "yuv422p",
+    "yuv444p",
+    "nv12",
+    "yuv420p10le",
+    "bgra",
+    "rgba",
+    "argb",
+    "abgr",
+    "bgr24",
+    "rgb24",
+)
+"""What a converter reads and writes; FFmpeg's ``yuvj...`` twins are read as well, as full range."""
+
+
+class VideoConverter(Protocol):
+    """Converts, scales and rotates pictures. Pure; one thread at a time."""
+
+    def convert(self, frame: VideoFrame, wish: Conversion) -> VideoFrame:
+        """Return a new frame; something is to be done. Its times and colour tags are the SDK's to set."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SoundForm:
+    """How sound is written down.
+
+    :param rate: samples per second, 8000 to 192000.
+    :param layout: PyAV's name, with 1 to 8 channels.
+    :param format: ``"s16"``, ``"s16p"``, ``"flt"`` or ``"fltp"``.
+    """
+
+    rate: int
+    layout: str
+    format: str
+
+
+Mix = tuple[tuple[float, ...], ...]
+"""A row for each channel of the output, with the weight of each channel of the input."""
 
 
 class AudioResampler(Protocol):
-    """Changes the rate, layout and sample format of a stream. One thread at a time."""
+    """Brings streams of sound into one form, one stream after the other. One thread at a time.
 
-    def resample(self, frame: AudioFrame | None) -> list[AudioFrame]:
-        """Feed one frame, or `None` to flush; returns what is ready."""
+    Sample n of the output belongs to the time n / rate, whatever the filter: the output begins with the input. It
+    does not depend on how the input is cut into frames. n samples in give ceil(n * rate out / rate in) after the flush.
+    """
+
+    @property
+    def delay(self) -> float:
+        """Seconds, the longest that sound of the stream is held back before the flush."""
+        ...
+
+    def start(self, source: SoundForm, mix: Mix | None) -> None:
+        """Begin a stream.
+
+        :param mix: makes the channels of the output; `None` if they are those of the input.
+        """
+        ...
+
+    def resample(self, frame: AudioFrame) -> list[AudioFrame]:
+        """Take one frame of the stream, of at least one sample; returns what is ready. Times are the SDK's to set."""
+        ...
+
+    def flush(self) -> list[AudioFrame]:
+        """End the stream; returns the rest."""
         ...
 
 

@@ -103,6 +103,12 @@ class MessageSizeError(ShimError, TypeError, ValueError):
     code = "message-too-large"
 
 
+class InvalidMediaError(ShimError, ValueError):
+    """A frame, or the form that it is to get, is impossible: a size, a format, a rate, a plane that is too short."""
+
+    code = "invalid-media"
+
+
 class BackendUnavailableError(ShimError):
     """A backend is not installed, is blocked, or cannot run on this machine. Says how to get it."""
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Kind,
         PeerEngine,
         RtpCapabilities,
+        SoundForm,
         Surface,
         VideoConverter,
         VideoDecoder,
@@ -64,7 +65,7 @@ class Hooks(Protocol):
         ...
 
     @hookspec(firstresult=True)
-    def shim_create_audio_resampler(self, rate: int, layout: str, format: str) -> AudioResampler:
+    def shim_create_audio_resampler(self, target: SoundForm) -> AudioResampler:
         """Create a resampler with this output."""
         ...
 

@@ -1,6 +1,9 @@
 // Between the YUV formats. Range and matrix stay.
 #include <libyuv.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "recolour.h"
 
 namespace rtc_shim {
@@ -14,9 +17,45 @@ void CopyLuma(const View& src, const View& dst) {
   libyuv::CopyPlane(src.data[0], src.stride[0], dst.data[0], dst.stride[0], src.width, src.height);
 }
 
+// Two samples of one axis, with weights in quarters.
+struct Taps {
+  int near, far;
+  int near_weight, far_weight;
+};
+
+Taps TapsOf(int index, int size, int new_size) {
+  if (new_size == size) return {index, index, 4, 0};
+  if (new_size < size) return {2 * index, std::min(2 * index + 1, size - 1), 2, 2};
+  return {index / 2, std::clamp(index / 2 + (index % 2 ? 1 : -1), 0, size - 1), 3, 1};
+}
+
+// Halves or doubles; libyuv's filters lie askew when a size is odd, and when it doubles the rows alone.
+void ResamplePlane(const View& src, const View& dst, int plane) {
+  const int width = dst.plane_width(plane), height = dst.plane_height(plane);
+  std::vector<Taps> across(width);
+  for (int x = 0; x < width; ++x) across[x] = TapsOf(x, src.plane_width(plane), width);
+  for (int y = 0; y < height; ++y) {
+    const Taps down = TapsOf(y, src.plane_height(plane), height);
+    const uint8_t* near = src.data[plane] + static_cast<ptrdiff_t>(down.near) * src.stride[plane];
+    const uint8_t* far = src.data[plane] + static_cast<ptrdiff_t>(down.far) * src.stride[plane];
+    uint8_t* out = dst.data[plane] + static_cast<ptrdiff_t>(y) * dst.stride[plane];
+    for (int x = 0; x < width; ++x) {
+      const Taps& t = across[x];
+      const int first = near[t.near] * t.near_weight + near[t.far] * t.far_weight;
+      const int second = far[t.near] * t.near_weight + far[t.far] * t.far_weight;
+      out[x] = static_cast<uint8_t>((first * down.near_weight + second * down.far_weight + 8) >> 4);
+    }
+  }
+}
+
 void Resample(const View& src, const View& dst) {
   CopyLuma(src, dst);
+  const bool odd = src.width % 2 != 0 || src.height % 2 != 0;
   for (int plane = 1; plane < 3; ++plane) {
+    if (odd || (src.format == RTC_I420 && dst.format == RTC_I422)) {
+      ResamplePlane(src, dst, plane);
+      continue;
+    }
     libyuv::ScalePlane(src.data[plane], src.stride[plane], src.plane_width(plane), src.plane_height(plane),
                        dst.data[plane], dst.stride[plane], dst.plane_width(plane), dst.plane_height(plane),
                        libyuv::kFilterBox);

@@ -87,7 +87,7 @@ class Resampler final : public Object {
     for (int channel = 0; channel < channels(); ++channel) {
       Read(in, channel, channels_[channel]->Grow(in.samples));
       scratch_.resize(ready);
-      if (ready > 0) channels_[channel]->Resample(ready, scratch_.data());
+      Resample(*channels_[channel], ready);
       Write(out, channel, static_cast<int>(ready));
     }
     taken_ += in.samples;
@@ -97,6 +97,20 @@ class Resampler final : public Object {
   }
 
  private:
+  // SincResampler checks, and aborts, that it stays within a block, which rounding makes it leave by one
+  // sample: it must be asked for no more than a block has.
+  void Resample(Channel& channel, int64_t count) {
+    int64_t done = 0;
+    while (done < count) {
+      const int64_t place = (given_ + done) * in_rate_ / out_rate_ + kHalfKernel;
+      const int64_t end = (place / block_ + 1) * block_ - kHalfKernel;
+      const int64_t in_block = (end * out_rate_ + in_rate_ - 1) / in_rate_ - given_ - done;
+      const int64_t part = std::min(count - done, in_block);
+      channel.Resample(part, scratch_.data() + done);
+      done += part;
+    }
+  }
+
   void Read(const rtc_pcm& in, int channel, float* to) const {
     const int step = in.planar ? 1 : channels(), start = in.planar ? 0 : channel;
     const void* data = in.data[in.planar ? channel : 0];
