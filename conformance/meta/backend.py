@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from conformance.meta.catalogue import CONTROL, GOOD_BACKEND, Mutant, mutant_named
 from conformance.meta.proxies import NAME
+from shim.spi.capabilities import Component
 from shim.spi.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
 
@@ -34,9 +35,10 @@ def _base() -> Hooks:
 
 @hookimpl
 def shim_backend_info() -> BackendInfo:
-    """Describe the good backend under another name."""
-    info = _base().shim_backend_info()
-    return replace(info, name=NAME, engine=f"{info.engine}; mutant {_mutant().name}: {_mutant().description}")
+    """Describe the peers of the good backend under another name."""
+    info, mutant = _base().shim_backend_info(), _mutant()
+    engine = f"{info.engine}; mutant {mutant.name}: {mutant.description}"
+    return replace(info, name=NAME, engine=engine, components=frozenset({Component.PEER}))
 
 
 @hookimpl

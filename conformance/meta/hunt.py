@@ -78,24 +78,25 @@ class Hunt:
         """Run, print the table, write the report; return 1 if a mutant survived."""
         started = time.monotonic()
         with ThreadPoolExecutor(self.jobs) as pool:
-            failing = self._judge_control(pool)
+            controls = self._judge_control(pool)
+            if mute := [f"{file}: {result['said']}" for file, result in controls.items() if not result["passed"]]:
+                self.console.print("no test passes without any mutation:", *mute, sep="\n", markup=False)
+                return 1
+            failing = sorted({test for result in controls.values() for test in result["failed"]})
             verdicts = list(pool.map(lambda mutant: self._told(judge(mutant, failing)), self.mutants))
-        survivors = [verdict for verdict in verdicts if verdict.survived]
         self.console.print(_table(verdicts))
-        self.console.print(_summary(verdicts, failing, time.monotonic() - started), soft_wrap=True)
+        self.console.print(_summary(verdicts, failing, time.monotonic() - started), soft_wrap=True, markup=False)
         if report is not None:
-            report.parent.mkdir(parents=True, exist_ok=True)
-            found = {"verdicts": [asdict(verdict) for verdict in verdicts], "not_used": sorted(failing)}
-            report.write_text(json.dumps(found, indent=2) + "\n")
-        return 1 if survivors or not verdicts else 0
+            _write(report, verdicts, failing)
+        return 1 if any(verdict.survived for verdict in verdicts) else 0
 
-    def _judge_control(self, pool: ThreadPoolExecutor) -> frozenset[str]:
-        """Return the tests that fail without any mutation: they cannot tell a mutant from a good backend."""
+    def _judge_control(self, pool: ThreadPoolExecutor) -> dict[str, dict[str, Any]]:
+        """Run the files without any mutation: tests that fail then cannot tell a mutant from a good backend."""
         present = [mutant for mutant in self.mutants if Target(mutant.base).absence() is None]
         wanted = sorted({(file, mutant.base) for mutant in present for file in mutant.files})
         self.console.print(f"control: {len(wanted)} files against the proxies with nothing wrong in them")
         results = pool.map(lambda one: meet(mutant_named(CONTROL, one[1]), [one[0]], (), stop=False), wanted)
-        return frozenset(test for result in results for test in result["failed"])
+        return {f"{file} of {base}": result for (file, base), result in zip(wanted, results, strict=True)}
 
     def _told(self, verdict: Verdict) -> Verdict:
         line = f"{verdict.mutant} ({verdict.seconds:.1f} s): {verdict.outcome}"
@@ -149,6 +150,12 @@ def _output(command: list[str]) -> str:
         return f"the process did not end within {LIMIT} s"
     lines = (ended.stdout + ended.stderr).strip().splitlines()
     return lines[-1] if lines else ""
+
+
+def _write(report: Path, verdicts: Sequence[Verdict], failing: Sequence[str]) -> None:
+    report.parent.mkdir(parents=True, exist_ok=True)
+    found = {"verdicts": [asdict(verdict) for verdict in verdicts], "not_asked": list(failing)}
+    report.write_text(json.dumps(found, indent=2) + "\n")
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:

@@ -134,4 +134,4 @@ class ChannelNeverAnnounced(SinkProxy):
             super().tell(event)
 
 
-TOPIC.on("legacy", "connected-before-ice", "closed-never-fires", "end-of-candidates-not-told")
+TOPIC.on("legacy", "connected-before-ice", "end-of-candidates-not-told")

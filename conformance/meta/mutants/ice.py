@@ -140,4 +140,4 @@ class DataSectionNotOffered(EngineProxy):
         return replace(config, always_negotiate_data_channels=False)
 
 
-TOPIC.on("legacy", "death-not-noticed", "restart-keeps-credentials", "port-range-ignored")
+TOPIC.on("legacy", "death-not-noticed", "port-range-ignored")

@@ -120,4 +120,4 @@ class MidChangesOnRenegotiation(EngineProxy):
         return replace(state, current_local=changed)
 
 
-TOPIC.on("legacy", "pending-not-cleared", "rollback-ignored")
+TOPIC.on("legacy", "pending-not-cleared")

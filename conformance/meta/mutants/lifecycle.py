@@ -104,4 +104,4 @@ class SecondConnectionFails(EngineProxy):
         await super().start()
 
 
-TOPIC.on("legacy", "thread-per-connection", "close-hangs", "close-raises")
+TOPIC.on("legacy", "thread-per-connection")

@@ -149,4 +149,4 @@ class BitrateBoundsIgnored(EngineProxy):
         return replace(config, bitrate=EngineConfig().bitrate)
 
 
-TOPIC.on("legacy", "scale-ignored", "bitrate-cap-ignored", "preferences-ignored")
+TOPIC.on("legacy", "scale-ignored")

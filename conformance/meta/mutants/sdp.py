@@ -170,4 +170,4 @@ class StoppedSectionStaysAlive(_Offers):
         return _edited(description, r"(m=(?:audio|video)) 0 ", r"\1 9 ")
 
 
-TOPIC.on("legacy", "bundle-missing", "answer-leaves-the-role-open", "session-version-static")
+TOPIC.on("legacy", "bundle-missing", "session-version-static")

@@ -96,12 +96,7 @@ class DtlsStateStuck(EngineProxy):
         )
 
 
-@TOPIC.proxy
-class AlwaysActive(EngineProxy):
+@TOPIC.description
+def always_active(description: SessionDescription) -> SessionDescription:
     """Answer with the DTLS role "active" whatever was offered."""
-
-    async def create_answer(self) -> SessionDescription:
-        answer = await super().create_answer()
-        told = replace(answer, sdp=answer.sdp.replace("a=setup:passive", "a=setup:active"))
-        self._originals[told.sdp] = self._originals[answer.sdp]
-        return told
+    return replace(description, sdp=description.sdp.replace("a=setup:passive", "a=setup:active"))

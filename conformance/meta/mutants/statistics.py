@@ -141,4 +141,4 @@ class SelectorIgnored(EngineProxy):
         return await super().get_stats()
 
 
-TOPIC.on("legacy", "statistics-lag", "reference-dangling")
+TOPIC.on("legacy", "statistics-lag")
