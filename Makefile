@@ -53,6 +53,7 @@ lint: setup ## Check style, types and layers
 
 setup: $(VENV)/.installed
 	@.ci/setup-legacy $(VENV)
+	@.ci/setup-turn $(VENV)
 
 $(VENV)/.created:
 	@.ci/setup-venv $(PYTHON) $(VENV)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -190,6 +191,20 @@ def test_several_loops_one_after_another(pair: Pair) -> None:
     assert [asyncio.run(_short_call(pair)) for _ in range(3)] == ["hello"] * 3
 
 
+@pytest.fixture(scope="module")
+def uvloop() -> Any:
+    """Load uvloop, and let it make what it keeps for the life of the process."""
+    loaded = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=loaded.new_event_loop) as runner:
+        runner.run(asyncio.sleep(0))
+    return loaded
+
+
+def test_uvloop_serves_as_the_loop(pair: Pair, uvloop: Any) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(_short_call(pair)) == "hello"
+
+
 def test_loops_in_several_threads_at_once(pair: Pair) -> None:
     results: list[str] = []
     threads = [threading.Thread(target=lambda: results.append(asyncio.run(_short_call(pair)))) for _ in range(3)]
@@ -271,6 +286,42 @@ async def test_connection_lives_on_when_the_application_forgets_it(peers: Peers,
     gc.collect()
     channel.send("still there?")
     assert await echoed.take(1) == ["still there?"]
+
+
+# --- processes ----------------------------------------------------------------------------------------
+
+FORKING = """
+import asyncio, gc, multiprocessing, sys
+from conformance.asserts import link
+from conformance.children import collect, short_call
+from conformance.targets import Pair, Peers, Target
+
+async def main(target, method):
+    peers = Peers()
+    connected = await link(peers, Pair(target, target))
+    work = (collect, ()) if method == "fork" else (short_call, (target.name,))
+    child = multiprocessing.get_context(method).Process(target=work[0], args=work[1])
+    child.start()
+    await asyncio.to_thread(child.join, 15)
+    code = child.exitcode
+    child.kill()
+    connected.near.channel.send("still there")
+    print(code, await connected.far.inbox.next())
+    await peers.close()
+
+if __name__ == "__main__":
+    asyncio.run(main(Target(sys.argv[1]), sys.argv[2]))
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_child_process_does_no_harm(target: Target, method: str, tmp_path: Path) -> None:
+    """A forked child inherits connections that it must let go in silence; a spawned one has its own."""
+    program = tmp_path / "forking.py"
+    program.write_text(FORKING)
+    command = [sys.executable, "-W", "ignore", str(program), target.name, method]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    assert ended.stdout == "0 still there\n", ended.stderr
 
 
 # --- the end of the interpreter ----------------------------------------------------------------------

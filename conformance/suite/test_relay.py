@@ -1,0 +1,78 @@
+"""Relayed connections (RFC 8656): through a real TURN server, and none where there is no server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.asserts import Arrivals, link, local_of, reach
+from conformance.requirements import requires, spec
+from conformance.targets import Pair, Peers, Target
+from conformance.turn import HOW_TO_GET, USER, TurnServer
+from shim import Capability, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
+
+RELAY = RTCIceTransportPolicy.RELAY
+
+
+@pytest.fixture
+def turn(tmp_path: Path) -> Iterator[TurnServer]:
+    if not TurnServer.is_installed():
+        pytest.skip(HOW_TO_GET)
+    with TurnServer(tmp_path) as server:
+        yield server
+
+
+def _relayed(server: TurnServer, password: str | None = None) -> RTCConfiguration:
+    given = RTCIceServer(server.url, USER, server.password if password is None else password)
+    return RTCConfiguration(iceServers=[given], iceTransportPolicy=RELAY)
+
+
+def _types(sdp: str) -> set[str]:
+    return set(re.findall(r"a=candidate:.* typ (\w+)", sdp))
+
+
+@spec("RFC 8656 3", "RFC 9429 3.5.3")
+@requires(Capability.ICE_RELAY)
+async def test_data_goes_through_the_relay(peers: Peers, pair: Pair, turn: TurnServer) -> None:
+    connected = await link(peers, pair, _relayed(turn))
+    assert _types(local_of(connected.offerer).sdp) == _types(local_of(connected.answerer).sdp) == {"relay"}
+    connected.near.channel.send("there")
+    assert await connected.far.inbox.next() == "there"
+    connected.far.channel.send(bytes(50_000))
+    assert await connected.near.inbox.next() == bytes(50_000)
+
+
+@spec("RFC 8656 3")
+@requires(Capability.ICE_RELAY)
+async def test_one_relayed_side_is_enough(peers: Peers, pair: Pair, turn: TurnServer) -> None:
+    offerer, answerer = peers.open(pair.offerer, _relayed(turn)), peers.open(pair.answerer)
+    announced = Arrivals(answerer, "datachannel")
+    offerer.createDataChannel("chat")
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(local_of(offerer))
+    await answerer.setLocalDescription()
+    await offerer.setRemoteDescription(local_of(answerer))
+    await reach(offerer, "connectionState", "connected")
+    assert (await announced.next()).label == "chat"
+
+
+@spec("RFC 8656 5", "webrtc-pc 4.8.3")
+@requires(Capability.ICE_RELAY)
+async def test_wrong_password_gives_no_relay(peers: Peers, target: Target, turn: TurnServer) -> None:
+    pc = peers.open(target, _relayed(turn, "wrong"))
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription()
+    assert pc.iceGatheringState == "complete"
+    assert _types(local_of(pc).sdp) == set()
+
+
+@spec("RFC 9429 3.5.3")
+async def test_relay_policy_without_a_server_gathers_nothing(peers: Peers, target: Target) -> None:
+    pc = peers.open(target, RTCConfiguration(iceTransportPolicy=RELAY))
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription()
+    assert pc.iceGatheringState == "complete"
+    assert _types(local_of(pc).sdp) == set()
