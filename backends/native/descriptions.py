@@ -53,10 +53,11 @@ def media_section(
     )
     sender = record.sender
     media.direction = direction
-    if sends(direction):
-        media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
     media.rtp = RTCRtpParameters(codecs=list(codecs), headerExtensions=list(extensions), muxId=mid)
     media.rtcp_host, media.rtcp_port, media.rtcp_mux = DISCARD_HOST, DISCARD_PORT, True
+    if not sends(direction):
+        return media
+    media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
     media.ssrc = [SsrcDescription(ssrc=sender.ssrc, cname=cname)]
     if any(is_rtx(codec) for codec in codecs):
         media.ssrc.append(SsrcDescription(ssrc=sender.rtx_ssrc, cname=cname))
