@@ -29,7 +29,7 @@ p{margin:.3rem 0}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}
 th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid #ddd;vertical-align:top;white-space:nowrap}
-td:first-child{white-space:normal}
+td:first-child{white-space:normal;min-width:9rem}
 tr.missed td:last-child{font-weight:700}
 svg{display:block;width:100%;max-width:30rem;height:auto;overflow:visible}
 svg text{font-family:system-ui,sans-serif;font-size:12px;paint-order:stroke;stroke:#fff;stroke-width:3px}
@@ -39,7 +39,8 @@ svg text.value{font-size:11px}
 svg line.grid{stroke:#ddd;stroke-width:1}
 svg line.limit{stroke:#222;stroke-width:1.2;stroke-dasharray:4 3}
 details{margin:.4rem 0;font-size:.82rem}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem;align-items:start}
+.pair{display:grid;gap:1.5rem;align-items:start}
+@media(min-width:64rem){.pair{grid-template-columns:27rem minmax(0,1fr)}}
 @media(max-width:40rem){th,td{white-space:normal}}
 @media print{body{font-size:11px;max-width:none;padding:0}.grid{grid-template-columns:1fr 1fr}a{color:inherit}}
 """

@@ -104,7 +104,7 @@ def targets(judged: Sequence[tuple[str, Judged]]) -> str:
 
     :param judged: title and outcome of each.
     """
-    row, found = 36, [(title, one) for title, one in judged if one.found is not None and one.found.median > 0]
+    row, found = 48, [(title, one) for title, one in judged if one.found is not None and one.found.median > 0]
     span, reach = _WIDTH - 20, math.log(8)
 
     def place(value: float) -> float:
@@ -126,8 +126,9 @@ def _target(title: str, one: Judged, place: Scale, top: float) -> Iterator[str]:
     assert found is not None
     ends = [max(value, 1e-9) / limit for value in (found.low, found.median, found.high)]
     low, middle, high = sorted(place(end if one.target.at_most else 1 / end) for end in ends)
-    y, colour = top + 26, _FACES[one.verdict]
+    y, colour = top + 38, _FACES[one.verdict]
     yield _text(0, top + 14, title, "start", "label")
+    yield _text(0, top + 27, str(one.target), "start", "small")
     yield _text(
         _WIDTH,
         top + 14,
