@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Protocol, cast
 
+import aioice.ice
 from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
 from aioice.turn import TurnTransport
@@ -133,6 +134,13 @@ def _give_up_relay(transport: object) -> None:
         parts["_TurnTransport__inner_protocol"].transport.close()
 
 
+def renew_mdns() -> None:
+    """Let aioice make another socket and lock for mDNS if those of this thread belong to a loop of the past."""
+    shared, loop = aioice.ice._mdns, asyncio.get_running_loop()
+    if getattr(shared, "loop", None) is not loop:
+        shared.loop, shared.lock, shared.protocol, shared.subscribers = loop, asyncio.Lock(), None, set()
+
+
 class OpenConnection(Connection):
     """An aioice connection with the handles that incremental gathering and an early start of DTLS need."""
 
@@ -167,6 +175,11 @@ class OpenConnection(Connection):
     def ended(self) -> bool:
         """Whether end-of-candidates was signalled by the remote."""
         return self._remote_candidates_end
+
+    async def add_remote_candidate(self, remote_candidate: Candidate | None) -> None:
+        """Add a candidate; the name of an mDNS one is looked up with a socket of this loop."""
+        renew_mdns()
+        await super().add_remote_candidate(remote_candidate)
 
     def begin_gathering(self) -> None:
         """Let candidates be added, and `connect()` run, before gathering is over."""

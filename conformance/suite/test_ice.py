@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import uuid
 
 import pytest
+from aioice import mdns
 
 from conformance.asserts import (
     Arrivals,
@@ -353,3 +355,42 @@ async def test_channel_announced_while_connecting_is_open_for_the_remote(peers: 
     offerer.createDataChannel("chat")
     await connect(offerer, answerer)
     assert (await arriving.next()).channel.readyState == "open"
+
+
+# --- names instead of addresses ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def mdns_name() -> str:
+    return f"{uuid.uuid4()}.local"
+
+
+@spec("RFC 8839 5.1", "draft-ietf-mmusic-mdns-ice-candidates 3.2")
+@requires(Capability.ICE_MDNS, of="offerer")
+async def test_candidate_with_a_multicast_name_is_resolved(peers: Peers, pair: Pair, mdns_name: str) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    offerer.createDataChannel("chat")
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(_bare(local_of(offerer)))  # so that the offerer must find the answerer
+    await answerer.setLocalDescription()
+    answer = local_of(answerer)
+    address = re.search(r"a=candidate:\S+ 1 udp \d+ (\d+(?:\.\d+){3}) ", answer.sdp)
+    assert address is not None, answer.sdp
+    responder, prober = await mdns.create_mdns_protocol(), await mdns.create_mdns_protocol()
+    try:
+        await _publish(responder, prober, mdns_name, address[1])
+        named = re.sub(r"(a=candidate:\S+ 1 udp \d+) \S+ ", rf"\1 {mdns_name} ", answer.sdp)
+        await offerer.setRemoteDescription(RTCSessionDescription(sdp=named, type="answer"))
+        await reach(offerer, "connectionState", "connected")
+    finally:
+        await responder.close()
+        await prober.close()
+
+
+async def _publish(responder: mdns.MDnsProtocol, prober: mdns.MDnsProtocol, name: str, address: str) -> None:
+    try:
+        await responder.publish(name, address)
+    except OSError as exc:
+        pytest.skip(f"this machine has no multicast: {exc}")
+    if await prober.resolve(name) != address:
+        pytest.skip("this machine has no multicast: a query for a published name is not answered")

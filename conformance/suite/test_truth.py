@@ -25,7 +25,7 @@ CODE, OTHER = 0b10110010, 0b01001101
 
 
 def _busy_track(target: Target) -> Any:
-    """Return a track whose pictures have nothing to do with the ones before: worth far more bits than any limit here."""
+    """Return a track of which no picture resembles the one before: worth far more bits than any limit here."""
     dice = np.random.default_rng(1)
     tiles = [dice.integers(60, 200, (15, 20), np.uint8) for _ in range(10)]
     pictures = [np.kron(tile, np.ones((16, 16), np.uint8)) for tile in tiles]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 
+import aioice.ice
 import aiortc.rtcsctptransport as sctp
 import pytest
 from aioice import Connection
@@ -41,6 +42,12 @@ def test_sctp_calls_channels_by_these_names(name: str) -> None:
 @pytest.mark.parametrize("call", ["self.transport._recv()", "self.transport._send(data)", "self.transport.role"])
 def test_dtls_asks_its_ice_transport_for_these(call: str) -> None:
     assert call in inspect.getsource(RTCDtlsTransport), f"{call} is not called any more"
+
+
+@pytest.mark.parametrize("name", ["lock", "protocol", "subscribers"])
+def test_aioice_shares_these_among_the_connections_of_a_thread(name: str) -> None:
+    source = inspect.getsource(aioice.ice.get_or_create_mdns_protocol)
+    assert f"_mdns.{name} =" in source, f"_mdns.{name} is not set any more"
 
 
 def test_the_wire_constants_are_those_of_aiortc() -> None:
