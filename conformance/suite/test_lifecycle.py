@@ -302,7 +302,7 @@ async def main(target, method):
     work = (collect, ()) if method == "fork" else (short_call, (target.name,))
     child = multiprocessing.get_context(method).Process(target=work[0], args=work[1])
     child.start()
-    await asyncio.to_thread(child.join, 15)
+    await asyncio.to_thread(child.join, 40)
     code = child.exitcode
     child.kill()
     connected.near.channel.send("still there")
@@ -320,7 +320,7 @@ def test_child_process_does_no_harm(target: Target, method: str, tmp_path: Path)
     program = tmp_path / "forking.py"
     program.write_text(FORKING)
     command = [sys.executable, "-W", "ignore", str(program), target.name, method]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
     assert ended.stdout == "0 still there\n", ended.stderr
 
 

@@ -210,7 +210,9 @@ async def test_left_and_right_stay_apart(peers: Peers, pair: Pair) -> None:
     sent = track(pair.offerer, "audio", frame_at, PTIME)
     (received,) = await _receive(peers, pair, sent, configuration=configuration)
     frames = await _hear(received, 12)
-    assert [round(pitch([_channel(frame, index) for frame in frames]), -1) for index in range(2)] == [440, 1000]
+    heard = [pitch([_channel(frame, index) for frame in frames]) for index in range(2)]
+    # A jitter buffer may stretch sound when packets come late: that costs precision, but mixes no channels.
+    assert heard == pytest.approx([440, 1000], rel=0.03)
 
 
 def _channel(frame: AudioFrame, index: int) -> AudioFrame:
