@@ -111,7 +111,7 @@ class _SincStream:
         self._rate = out_rate
         self.channels = channels
         self._handle = self._checked(library.lib.rtc_resampler_new(in_rate, out_rate, channels))
-        self.held = library.lib.rtc_resampler_block(self._handle) + HALF_KERNEL
+        self.held: int = library.lib.rtc_resampler_block(self._handle) + HALF_KERNEL
         """Samples of the input that may be held back."""
         self._in, self._out = library.ffi.new("rtc_pcm *"), library.ffi.new("rtc_pcm *")
 

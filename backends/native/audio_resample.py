@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from shim.spi.engines import Mix, SoundForm
 
-FILTER: Final = 32
-"""Length of swresample's filter, in samples at the lower one of the two rates. It begins once it has that many; later
-it holds back half of them."""
+FILTER_UP: Final = 64
+FILTER_DOWN: Final = 48
+"""Length of the filter, in samples at the lower one of the two rates: it is level and free of images and aliases up to
+0.9 of the band. It begins once it has that many; later it holds back half of them. swresample's default of 32 has
+images 27 dB below a tone at 0.9 of the band, and aliases 43 dB below one at 1.1; it takes 0.8 of the time."""
 
 
 class NativeAudioResampler:
@@ -37,11 +39,15 @@ class NativeAudioResampler:
         self._graph: Graph | None = None
 
     @property
+    def _filter(self) -> int:
+        return FILTER_UP if self._source.rate < self._target.rate else FILTER_DOWN
+
+    @property
     def delay(self) -> float:
         """See :attr:`shim.spi.engines.AudioResampler.delay`."""
         source, target = self._source.rate, self._target.rate
         # The filter is rounded up to whole samples, and the count of the output down.
-        return 0.0 if source == target else FILTER / min(source, target) + 1 / source + 1 / target
+        return 0.0 if source == target else self._filter / min(source, target) + 2 / source + 2 / target
 
     def start(self, source: SoundForm, mix: Mix | None) -> None:
         """See :meth:`shim.spi.engines.AudioResampler.start`."""
@@ -82,7 +88,7 @@ class NativeAudioResampler:
 
     def _filters(self, mix: Mix | None) -> list[tuple[str, str]]:
         target = self._target
-        resampling = ("aresample", f"{target.rate}:osf={target.format}")
+        resampling = ("aresample", f"{target.rate}:osf={target.format}:filter_size={self._filter}")
         if mix is None:
             return [resampling]
         panning = ("pan", "|".join([target.layout, *(_row(index, row) for index, row in enumerate(mix))]))

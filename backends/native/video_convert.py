@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 RGB: Final = frozenset({"bgra", "rgba", "argb", "abgr", "bgr24", "rgb24"})
 THREADED: Final = 1920 * 1080
 """Pictures of fewer pixels are converted sooner than a thread wakes up."""
+SMALLEST: Final = 4
+"""With a single chroma sample across or down, swscale takes the nearest one."""
 EXACT: Final = "area+full_chroma_inp"
 """Every sample counts, chroma lies in the middle of its pixels: within 1 of the exact value."""
 FAST: Final = "fast_bilinear"
@@ -95,15 +97,15 @@ class Pipeline:
 
 
 class OddPipeline:
-    """Converts between formats within an even size: swscale's chroma is askew at an odd one."""
+    """Converts between formats within a larger size: swscale's chroma is askew at odd sizes and missed at tiny ones."""
 
     def __init__(self, form: Form, target: str, wish: Conversion) -> None:
-        self._even = Form(form.format, form.width + form.width % 2, form.height + form.height % 2)
+        self._inner = Form(form.format, *(max(SMALLEST, side + side % 2) for side in (form.width, form.height)))
         self._result = Form(target, form.width, form.height)
-        self._pipeline = Pipeline(self._even, _converted(self._even, target, wish))
+        self._pipeline = Pipeline(self._inner, _converted(self._inner, target, wish))
 
     def run(self, frame: VideoFrame) -> VideoFrame:
-        return copied(self._pipeline.run(copied(frame, self._even)), self._result)
+        return copied(self._pipeline.run(copied(frame, self._inner)), self._result)
 
 
 def copied(frame: VideoFrame, form: Form) -> VideoFrame:
@@ -144,7 +146,7 @@ def steps_for(form: Form, wish: Conversion) -> list[Step]:
     between = Form("yuv444p" if sideways and wish.format == "yuv422p" else wish.format, *size)
     turned = Form(between.format, wish.width, wish.height)
     turning = _turning(wish.rotation, wish.mirror)
-    if wish.width % 2 == 0 and wish.height % 2 == 0:
+    if all(side % 2 == 0 and side >= SMALLEST for side in size):
         last = _converted(turned, wish.format, wish)
         return [Pipeline(form, scaling + _converted(scaled, between.format, wish) + turning + last)]
     steps: list[Step] = [Pipeline(form, scaling)] if scaling else []

@@ -105,7 +105,7 @@ def source_format(frame: VideoFrame) -> str:
     :raises InvalidMediaError: it is no frame, is empty or too large, or has another format.
     """
     name = getattr(getattr(frame, "format", None), "name", None)
-    if name is None or not hasattr(frame, "planes"):
+    if name is None or not hasattr(frame, "colorspace"):
         raise InvalidMediaError(f"VideoConverter: {type(frame).__name__} is no av.VideoFrame with a pixel format")
     checked_size(frame.width, frame.height)
     return checked_format(_TWINS.get(name, name))
