@@ -61,6 +61,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.conformance_seed is None:
         drawn = getattr(config, "workerinput", {}).get("conformance_seed")
         config.option.conformance_seed = random.SystemRandom().randrange(2**32) if drawn is None else drawn
+    if getattr(config.option, "hypothesis_profile", None) and _concerns_us(config):
+        from conformance.strategies import register_profiles
+
+        register_profiles()  # before hypothesis looks for the one that was asked for
     if config.option.conformance_report is not None:
         from conformance.report.registration import register_report
 

@@ -12,11 +12,9 @@ from conformance.divergence import name_of
 from conformance.leaks import Census, leaks_since
 from conformance.plugin import is_of_suite
 from conformance.report.evidence import Evidence
-from conformance.strategies import register_profiles
 from conformance.targets import Peers, Target
 
 _warmed: set[Target] = set()
-register_profiles()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -116,6 +116,13 @@ FOUND = {
         *negotiation("a")[1:],
         *negotiation("a"),
     ],
+    "a candidate waits while the own offer is rolled back": [
+        ADD,
+        Step("a", "addIceCandidate", None, 0),
+        Step("a", "setLocal"),
+        Step("a", "setRemote", "rollback"),
+        *negotiation("a"),
+    ],
     "glare with media": [
         Step("a", "addTrack", "audio"),
         Step("b", "addTrack", "audio"),

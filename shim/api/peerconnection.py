@@ -232,7 +232,8 @@ class RTCPeerConnection(Emitter):
                 await self._apply(RTCSessionDescription(sdp="", type="rollback"), local=True)
             check_transition(self.signalingState, sessionDescription.type, local=False)
             await self._apply(sessionDescription, local=False)
-            await self._add_early_candidates()
+            if sessionDescription.type != "rollback":
+                await self._add_early_candidates()
 
     async def addIceCandidate(self, candidate: RTCIceCandidate | None) -> None:
         """Add a remote candidate; `None` says that there are no more.
