@@ -7,8 +7,8 @@ import itertools
 import logging
 import struct
 import time
-from collections.abc import Callable, Collection, Coroutine
-from typing import Any, Final
+from collections.abc import Callable, Collection
+from typing import Final
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 
@@ -176,13 +176,12 @@ class Association(OpenSctpTransport):
         self,
         transport: RTCDtlsTransport,
         post: Post,
-        spawn: Callable[[Coroutine[Any, Any, None]], Any],
         *,
         mtu: int | None,
     ) -> None:
         super().__init__(transport, mtu=mtu)
         self._post = post
-        self._spawn = spawn
+        self._flusher: asyncio.Task[None] | None = None
         self._next_id = 0
         self._scheduled = False
         self.is_lost = False
@@ -258,7 +257,8 @@ class Association(OpenSctpTransport):
         self.queue.append((channel, protocol, data))
         if self.established and not self._scheduled:
             self._scheduled = True
-            self._spawn(self._flush_scheduled())
+            # Not one of the connection's tasks: it ends on this turn of the loop, and counting costs for each message.
+            self._flusher = asyncio.get_running_loop().create_task(self._flush_scheduled())
 
     async def _flush_scheduled(self) -> None:
         self._scheduled = False

@@ -121,7 +121,7 @@ class Connection:
 
     def start(self) -> None:
         """Create what needs a loop."""
-        self.association = Association(self.transports[0].dtls, self.post, self.spawn, mtu=self.config.mtu)
+        self.association = Association(self.transports[0].dtls, self.post, mtu=self.config.mtu)
         self.association.on_state = self._association_changed
         for channel in self._early_channels:
             if channel.readyState != "closed":

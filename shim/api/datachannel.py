@@ -197,8 +197,11 @@ class RTCDataChannel(Emitter):
         limit = self._transport.maxMessageSize
         if limit and len(data) * 4 > limit:
             self._check_size(data, limit)
-        with self._guard.call("RTCDataChannel.send"):
+        try:
             self._engine.send(data)
+        except Exception:  # guarded only now: a context manager for each message would cost more than all else here
+            with self._guard.call("RTCDataChannel.send"):
+                raise
 
     def close(self) -> None:
         """Close the channel. Messages queued are still sent (RFC 8831 section 6.7)."""
