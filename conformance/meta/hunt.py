@@ -23,7 +23,7 @@ from conformance.targets import Target
 
 LIMIT: Final = 300
 """Seconds for one process: a bound for what hangs."""
-TEST_LIMIT: Final = 40
+TEST_LIMIT: Final = 30
 SEED: Final = 1
 SUITE: Final = "conformance.suite"
 

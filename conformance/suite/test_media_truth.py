@@ -88,7 +88,8 @@ async def test_colours_are_those_that_were_sent(peers: Peers, pair: Pair) -> Non
 
 def _mean_colours(frame: VideoFrame) -> Array:
     bars = np.array_split(frame.to_ndarray(format="rgb24").astype(float), len(COLOURS), axis=1)
-    return np.array([bar[20:-20, 20:-20].mean(axis=(0, 1)) for bar in bars])
+    inset = frame.width // len(COLOURS) // 4
+    return np.array([bar[inset:-inset, inset:-inset].mean(axis=(0, 1)) for bar in bars])
 
 
 @spec("RFC 6386 2")
@@ -101,8 +102,10 @@ async def test_every_quarter_keeps_its_place_and_level(peers: Peers, pair: Pair)
 
 def _quarters(frame: VideoFrame) -> Array:
     luma = _planes(frame)[0]
-    halves = np.array_split(luma, 2)
-    return np.array([[part[10:-10, 10:-10].mean() for part in np.array_split(half, 2, axis=1)] for half in halves])
+    halves, inset = np.array_split(luma, 2), frame.height // 16
+    return np.array(
+        [[part[inset:-inset, inset:-inset].mean() for part in np.array_split(half, 2, axis=1)] for half in halves]
+    )
 
 
 @spec("RFC 6386 2")

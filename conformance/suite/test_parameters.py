@@ -342,7 +342,7 @@ def _restless(target: Target, fps: float = 15) -> Any:
     random = np.random.default_rng(1)
 
     def picture(_: int) -> VideoFrame:
-        blocks = random.integers(30, 220, (15, 20), np.uint8).repeat(16, axis=0).repeat(16, axis=1)
+        blocks = random.integers(30, 220, (30, 40), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
         return VideoFrame.from_ndarray(blocks, format="gray").reformat(format="yuv420p")
 
     return track(target, "video", picture, 1 / fps)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -101,23 +102,15 @@ def local_description_regenerated(state: SessionState) -> SessionState:
 
 
 @TOPIC.proxy
-class MidChangesOnRenegotiation(EngineProxy):
-    """Say other mids once there was a negotiation."""
+class MidChangesOnRenegotiation(SinkProxy):
+    """Say other mids in the second local description."""
 
-    def _created(self, original: SessionDescription) -> SessionDescription:
-        told = super()._created(original)
-        if self.inner.local_state().current_local is None:
-            return told
-        changed = replace(told, sdp=told.sdp.replace("a=mid:", "a=mid:9"))
-        self._originals[changed.sdp] = original.sdp
-        return changed
-
-    def local_state(self) -> SessionState:
-        state = super().local_state()
-        changed = state.current_local and replace(
-            state.current_local, sdp=state.current_local.sdp.replace("a=mid:", "a=mid:9")
-        )
-        return replace(state, current_local=changed)
+    def tell(self, event: ev.Event) -> None:
+        if isinstance(event, ev.SessionChanged) and event.state.current_local and event.state.pending_local:
+            pending = event.state.pending_local
+            sdp = re.sub(r"(a=mid:|a=group:BUNDLE )(.*)", r"\1another-\2", pending.sdp)
+            event = ev.SessionChanged(replace(event.state, pending_local=replace(pending, sdp=sdp)))
+        super().tell(event)
 
 
 TOPIC.on("legacy", "pending-not-cleared")
