@@ -18,7 +18,7 @@ import os
 from dataclasses import replace
 
 from backends.native import plugin as native
-from shim.spi.capabilities import Capability
+from shim.spi.capabilities import Capability, Component
 from shim.spi.hookspecs import hookimpl
 
 
@@ -26,7 +26,8 @@ from shim.spi.hookspecs import hookimpl
 def shim_backend_info():
     info = native.shim_backend_info()
     off = {Capability(name) for name in os.environ.get("MINE_LACKS", "").split()}
-    return replace(info, name="mine", engine="engine of mine", capabilities=info.capabilities - off)
+    peer = frozenset({Component.PEER})
+    return replace(info, name="mine", engine="engine of mine", components=peer, capabilities=info.capabilities - off)
 
 
 @hookimpl

@@ -12,6 +12,7 @@ from typing import Final
 import av
 import numpy as np
 import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
 
 from shim.calls import barcode, measure, sound
 from shim.calls.results import MediaReport
@@ -41,6 +42,8 @@ class VideoLedger:
         self._thumbnails: dict[int, npt.NDArray[np.float32]] = {}
         self._psnr: list[float] = []
         self._size = ""
+        # Not the one inside a frame, which is not for two threads: the recording looks at the frames too.
+        self._converter = VideoReformatter()
 
     @property
     def count(self) -> int:
@@ -88,7 +91,7 @@ class VideoLedger:
         )
 
     def _look(self, frame: av.VideoFrame, now: float) -> None:
-        picture = frame if "yuv" in frame.format.name else frame.reformat(format="yuv420p")
+        picture = frame if "yuv" in frame.format.name else self._converter.reformat(frame, format="yuv420p")
         self._size = f"{frame.width}x{frame.height}"
         luma = barcode.luma_of(picture)
         number = barcode.read(luma) if self._stamped else self._most_similar(luma)
@@ -108,7 +111,7 @@ class VideoLedger:
     def _likeness(self, reference: npt.NDArray[np.uint8], picture: av.VideoFrame) -> float:
         height, width = reference.shape
         if (picture.height, picture.width) != reference.shape:
-            picture = picture.reformat(width, height, "yuv420p")
+            picture = self._converter.reformat(picture, width, height, "yuv420p")
         # The strip is not the user's picture.
         top = barcode.strip_height(height) if self._stamped else 0
         return measure.psnr(reference[top:], barcode.luma_of(picture)[top:])

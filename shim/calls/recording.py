@@ -10,6 +10,7 @@ import av
 import av.audio.stream
 import av.container
 import av.video.stream
+from av.video.reformatter import VideoReformatter
 
 from shim.calls.worker import Worker
 from shim.spi.errors import OperationError
@@ -42,6 +43,7 @@ class Recording:
         self._video = self._add_video(size, fps) if size else None
         self._audio = self._add_audio() if audio else None
         self._resampler = av.AudioResampler(format="s16", layout="stereo", rate=_AUDIO_RATE)
+        self._converter = VideoReformatter()
         self._start: float | None = None
         self._clock: float | None = None
         self._samples: int | None = None
@@ -101,9 +103,9 @@ class Recording:
     def _write_video(self, frame: av.VideoFrame, now: float) -> None:
         assert self._video is not None
         pts = max(self._last_pts + 1, round(self._due(frame, now) / _VIDEO_TIME_BASE))
-        picture = frame.reformat(self._video.width, self._video.height, "yuv420p")
+        # A converter of its own: the one inside a frame is not for two threads, and the measurement looks at it too.
+        picture = self._converter.reformat(frame, self._video.width, self._video.height, "yuv420p")
         if picture is frame:
-            # The frame belongs to the measurement too: only a copy may get another time.
             picture = av.VideoFrame.from_ndarray(frame.to_ndarray(), format="yuv420p")
         picture.pts, picture.time_base, self._last_pts = pts, _VIDEO_TIME_BASE, pts
         self._container.mux(self._video.encode(picture))
