@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import weakref
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from av import VideoFrame
 
 from backends.legacy import ffi
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from shim.spi.engines import Conversion
 
 FORMATS: Final = {
@@ -28,6 +33,7 @@ FORMATS: Final = {
     "yuvj444p": 2,
 }
 """FFmpeg's name -> rtc_pixel_format."""
+RGB_BYTES: Final = {"bgra": 4, "rgba": 4, "argb": 4, "abgr": 4, "bgr24": 3, "rgb24": 3}
 MATRICES: Final = {"bt601": 0, "bt709": 1, "bt2020": 2}
 
 
@@ -36,12 +42,13 @@ class LegacyVideoConverter:
 
     def __init__(self) -> None:
         self._library = ffi.load()
+        self._pool = FramePool()
 
     def convert(self, frame: VideoFrame, wish: Conversion) -> VideoFrame:
         """See :meth:`shim.spi.engines.VideoConverter.convert`."""
         if any(plane.line_size < 0 for plane in frame.planes):
             frame = _upright(frame)
-        result = VideoFrame(wish.width, wish.height, wish.format)
+        result = self._pool.frame(wish.width, wish.height, wish.format)
         kept: list[Any] = []
         done = self._library.lib.rtc_convert(
             self._picture(frame, kept, writable=False),
@@ -65,6 +72,32 @@ class LegacyVideoConverter:
             picture.planes[index], picture.strides[index] = buffer, plane.line_size
             picture.sizes[index] = plane.buffer_size
         return picture
+
+
+class FramePool:
+    """Makes frames of packed RGB whose memory is used again: new pages cost more time than a conversion.
+
+    Memory comes back when nothing refers to its frame any more, in Python or in FFmpeg.
+    """
+
+    KEPT: Final = 4
+
+    def __init__(self) -> None:
+        self._shape: tuple[int, int, int] | None = None
+        self._free: deque[NDArray[np.uint8]] = deque(maxlen=self.KEPT)
+
+    def frame(self, width: int, height: int, format: str) -> VideoFrame:
+        """Return a frame. What is in it is not defined."""
+        depth = RGB_BYTES.get(format)
+        if depth is None:
+            return VideoFrame(width, height, format)
+        shape = (height, width, depth)
+        if shape != self._shape:
+            self._shape, self._free = shape, deque(maxlen=self.KEPT)
+        memory = self._free.pop() if self._free else np.empty(shape, np.uint8)
+        view = memory[:]
+        weakref.finalize(view, self._free.append, memory).atexit = False
+        return VideoFrame.from_numpy_buffer(view, format)
 
 
 def _upright(frame: VideoFrame) -> VideoFrame:

@@ -25,8 +25,9 @@ constexpr float kFullScale = 32768.0f;
 int BlockFor(int rate) {
   for (int parts = 1; parts <= 64 && rate % 100 == 0; ++parts) {
     const int block = rate / 100 / parts;
-    const bool fits = rate / 100 % parts == 0 && block <= 128;
-    if (fits && block > static_cast<int>(webrtc::SincResampler::kKernelSize)) return block;
+    // Of the first block half a kernel is held back, and SincResampler aborts unless more than a kernel is
+    // left.
+    if (rate / 100 % parts == 0 && block <= 128 && block > kHalfKernel * 3) return block;
   }
   return 64;
 }

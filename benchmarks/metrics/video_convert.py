@@ -1,0 +1,103 @@
+"""How long a picture takes from one pixel format to another."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.figures import median
+from benchmarks.metric import Effort, Figure, Metric, Target
+from benchmarks.subjects.base import Subject
+
+if TYPE_CHECKING:
+    from shim import VideoConverter
+
+_CONVERSIONS: Final = (
+    ("i420_rgba", "I420 to RGBA", "yuv420p", "rgba"),
+    ("nv12_i420", "NV12 to I420", "nv12", "yuv420p"),
+    ("rgba_i420", "RGBA to I420", "rgba", "yuv420p"),
+)
+_SIZES: Final = {"1080p": (1920, 1080), "4k": (3840, 2160)}
+
+
+@lru_cache(maxsize=1)
+def _converter(backend: str) -> VideoConverter:
+    from shim import VideoConverter
+
+    return VideoConverter(backend=backend)
+
+
+@lru_cache(maxsize=2)
+def _frame(format: str, width: int, height: int) -> Any:  # noqa: ANN401 - of PyAV
+    import numpy as np
+    from av import VideoFrame
+
+    from shim import VideoConverter
+
+    frame, rng = VideoFrame(width, height, format), np.random.default_rng(1)
+    for view in VideoConverter.to_ndarray(frame):
+        view[:] = rng.integers(16, 236, view.shape, np.uint8)
+    return frame
+
+
+async def convert(width: int, height: int, subject: Subject, effort: Effort) -> Mapping[str, float]:
+    """Convert one picture again and again, as an application does: each result is let go when the next one is there."""
+    converter, found = _converter(subject.name), {}
+    for key, _, source, target in _CONVERSIONS:
+        frame, times = _frame(source, width, height), []
+        result = converter.convert(frame, target)
+        cpu, end = time.process_time(), time.perf_counter() + effort.pick(0.5, 0.15)
+        while time.perf_counter() < end or len(times) < 3:
+            started = time.perf_counter()
+            result = converter.convert(frame, target)
+            times.append(time.perf_counter() - started)
+        found[key] = median(times) * 1000
+        if key == "i420_rgba":
+            found["cpu"] = (time.process_time() - cpu) / len(times) * 1000
+            found["error"], found["psnr"] = _distance(frame, result)
+    return found
+
+
+def _distance(frame: Any, result: Any) -> tuple[float, float]:  # noqa: ANN401
+    """Return the largest distance from the exact RGB values, in levels of 255, and the PSNR, of the upper rows."""
+    import numpy as np
+
+    from shim import VideoConverter
+
+    rows = 64
+    planes = VideoConverter.to_ndarray(frame)
+    y = (planes[0][:rows].astype(float) - 16) * 255 / 219
+    u, v = ((plane[: rows // 2].repeat(2, 0).repeat(2, 1) - 128.0) * 255 / 224 for plane in planes[1:])
+    exact = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], -1).clip(0, 255)
+    off = VideoConverter.to_ndarray(result)[0][:rows, :, :3] - exact
+    return float(np.abs(off).max().round()), 10 * math.log10(255**2 / float((off**2).mean()))
+
+
+def _metric(name: str, width: int, height: int) -> Metric:
+    times = (
+        Figure(key, title, "ms", targets=(Target(1.0),) if key == "i420_rgba" else ())
+        for key, title, _, _ in _CONVERSIONS
+    )
+    return Metric(
+        name=f"video_convert_{name}",
+        title=f"pixel formats, {name}",
+        group="components",
+        about="VideoConverter.convert() from frame to frame, memory for the result included. Noise in every sample; "
+        "error and PSNR are those of I420 to RGBA, against exact values that are not rounded. CPU: of all threads.",
+        figures=(
+            *times,
+            Figure("cpu", "CPU, I420 to RGBA", "ms"),
+            Figure("error", "largest error", "levels"),
+            Figure("psnr", "PSNR", "dB", "higher"),
+        ),
+        measure=partial(convert, width, height),
+        subjects=("native", "legacy"),
+        rounds=7,
+        quick_rounds=3,
+    )
+
+
+METRICS = tuple(_metric(name, *size) for name, size in _SIZES.items())
