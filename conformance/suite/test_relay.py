@@ -69,6 +69,7 @@ async def test_wrong_password_gives_no_relay(peers: Peers, target: Target, turn:
     assert _types(local_of(pc).sdp) == set()
 
 
+@requires(Capability.ICE_RELAY)
 @spec("RFC 9429 3.5.3")
 async def test_relay_policy_without_a_server_gathers_nothing(peers: Peers, target: Target) -> None:
     pc = peers.open(target, RTCConfiguration(iceTransportPolicy=RELAY))
