@@ -47,7 +47,8 @@ async def convert(width: int, height: int, subject: Subject, effort: Effort) -> 
     """Convert one picture again and again, as an application does: each result is let go when the next one is there."""
     converter, found = _converter(subject.name), {}
     for key, _, source, target in _CONVERSIONS:
-        frame, times = _frame(source, width, height), []
+        frame = _frame(source, width, height)
+        times: list[float] = []
         result = converter.convert(frame, target)
         cpu, end = time.process_time(), time.perf_counter() + effort.pick(0.5, 0.15)
         while time.perf_counter() < end or len(times) < 3:
