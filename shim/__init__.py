@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from shim.api.audio import AudioResampler
+    from shim.api.audio_hybrid import HybridResampler
     from shim.api.certificates import RTCCertificate
     from shim.api.configuration import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
     from shim.api.datachannel import RTCDataChannel, RTCDataChannelParameters
@@ -84,6 +85,7 @@ __all__ = [
     "Component",
     "Decision",
     "FlagConfigError",
+    "HybridResampler",
     "InternalError",
     "InvalidAccessError",
     "InvalidMediaError",
@@ -149,6 +151,7 @@ __all__ = [
 
 _HOME: Final[dict[str, tuple[str, ...]]] = {
     "shim.api.audio": ("AudioResampler",),
+    "shim.api.audio_hybrid": ("HybridResampler",),
     "shim.api.certificates": ("RTCCertificate",),
     "shim.api.configuration": (
         "RTCBundlePolicy",

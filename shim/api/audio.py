@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from shim.api.audio_arrays import planes_of
 from shim.api.audio_mix import CHANNELS, mix_of
 from shim.api.component import serving
 from shim.spi.capabilities import Component
@@ -46,7 +47,7 @@ class AudioResampler:
     def __init__(self, rate: int, layout: str = "mono", format: str = "s16", *, backend: str | None = None) -> None:
         from shim._core.dispatch import get_dispatcher
 
-        target = SoundForm(_checked_rate(rate), layout, _checked_format(format))
+        target = SoundForm(_checked_rate(rate), layout, checked_format(format))
         self._channels = channels_of(layout)
         self._target = target
         self._engine: Engine
@@ -114,7 +115,7 @@ def form_of(frame: AudioFrame) -> SoundForm:
     if frame.samples > MAX_SAMPLES:
         raise InvalidMediaError(f"AudioResampler: {frame.samples} samples are more than {MAX_SAMPLES}. Cut them up")
     channels_of(frame.layout.name)
-    return SoundForm(_checked_rate(frame.sample_rate), frame.layout.name, _checked_format(frame.format.name))
+    return SoundForm(_checked_rate(frame.sample_rate), frame.layout.name, checked_format(frame.format.name))
 
 
 def channels_of(layout: str) -> tuple[str, ...]:
@@ -144,12 +145,9 @@ def check_finite(frame: AudioFrame) -> None:
         return
     import numpy as np
 
-    planar, channels = frame.format.is_planar, len(frame.layout.channels)
-    count = frame.samples * (1 if planar else channels)
-    # PyAV lists more planes than there are when there are eight.
-    for plane in frame.planes[: channels if planar else 1]:
-        buffer: Any = plane
-        if not np.isfinite(np.frombuffer(buffer, np.float32, count)).all():
+    count = frame.samples * (1 if frame.format.is_planar else len(frame.layout.channels))
+    for plane in planes_of(frame):
+        if not np.isfinite(np.frombuffer(plane, np.float32, count)).all():
             raise InvalidMediaError("AudioResampler: a sample is NaN or infinite. Clean the sound before")
 
 
@@ -159,7 +157,11 @@ def _checked_rate(rate: int) -> int:
     return rate
 
 
-def _checked_format(name: str) -> str:
+def checked_format(name: str) -> str:
+    """Return the name of a sample format.
+
+    :raises InvalidMediaError: it is none of ours.
+    """
     if name not in SAMPLE_FORMATS:
         raise InvalidMediaError(f"AudioResampler: sample format {name!r} is not one of {', '.join(SAMPLE_FORMATS)}")
     return name

@@ -65,8 +65,10 @@ void Mirror(const View& src, const View& dst) {
 void Scale(const View& src, const View& dst) {
   const Layout& layout = LayoutOf(src.format);
   if (IsRgb32(src.format)) {
+    // libyuv's box filter aborts when the columns become a quarter and the rows something else.
+    const bool quarter = src.width == 4 * dst.width && src.height % (4 * dst.height) != 0;
     libyuv::ARGBScale(src.data[0], src.stride[0], src.width, src.height, dst.data[0], dst.stride[0],
-                      dst.width, dst.height, libyuv::kFilterBox);
+                      dst.width, dst.height, quarter ? libyuv::kFilterBilinear : libyuv::kFilterBox);
     return;
   }
   for (int plane = 0; plane < layout.planes; ++plane) {
