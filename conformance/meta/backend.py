@@ -15,16 +15,7 @@ from shim.spi.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
-    from shim.spi.engines import (
-        AudioResampler,
-        EngineConfig,
-        EventSink,
-        Kind,
-        PeerEngine,
-        RtpCapabilities,
-        SoundForm,
-        VideoConverter,
-    )
+    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
     from shim.spi.hookspecs import Hooks
 
 MUTANT_VARIABLE: Final = "CONFORMANCE_MUTANT"
@@ -67,15 +58,3 @@ def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine
     """Create a proxy around a peer of the good backend."""
     parts = _mutant().parts
     return parts.engine(_base().shim_create_peer_engine, config, sink, parts)
-
-
-@hookimpl
-def shim_create_video_converter() -> VideoConverter:
-    """Create a converter of the good backend."""
-    return _base().shim_create_video_converter()
-
-
-@hookimpl
-def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
-    """Create a resampler of the good backend."""
-    return _base().shim_create_audio_resampler(target)
