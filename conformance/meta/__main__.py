@@ -14,7 +14,7 @@ def main() -> int:
     """Parse the command line, hunt, and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m conformance.meta", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="mutants or topics; default: all")
-    parser.add_argument("--jobs", type=int, default=2, help="how many to run at the same time")
+    parser.add_argument("--jobs", type=int, default=3, help="how many to run at the same time; many only wait")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results to this file too")
     parser.add_argument("--list", action="store_true", help="only list the mutants")
     options = parser.parse_args()

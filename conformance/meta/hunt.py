@@ -159,7 +159,9 @@ def _write(report: Path, verdicts: Sequence[Verdict], failing: Sequence[str]) ->
 
 
 def _table(verdicts: Sequence[Verdict]) -> Table:
-    table = Table("mutant", "topic", "caught by", "seconds", title="mutants")
+    table = Table(title="mutants")
+    for heading in ("mutant", "topic", "caught by", "seconds"):
+        table.add_column(heading, overflow="fold")
     for verdict in verdicts:
         style = "red" if verdict.survived else "yellow" if verdict.skipped else ""
         cells = (verdict.mutant, verdict.topic, Text(verdict.outcome, style), f"{verdict.seconds:.1f}")

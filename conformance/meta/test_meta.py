@@ -20,6 +20,7 @@ TOPICS = {
     "ICE",
     "security",
     "media",
+    "tracks",
     "parameters",
     "statistics",
     "lifecycle",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from conformance.meta.catalogue import Topic
-from conformance.meta.proxies import MediaSinkProxy, MediaSourceProxy, TransceiverProxy
-from shim.spi.engines import Direction, MediaSource, SessionState
+from conformance.meta.proxies import MediaSinkProxy, MediaSourceProxy
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-TOPIC: Final = Topic("media", "test_media_truth.py", "test_media.py")
+TOPIC: Final = Topic("media", "test_media_truth.py")
 
 
 # --- pictures ----------------------------------------------------------------------------------------
@@ -305,9 +303,6 @@ class OctaveTooHigh(_Mixer):
         return np.concatenate([rows[::2], rows[::2]])[: len(rows)]
 
 
-# --- tracks ------------------------------------------------------------------------------------------
-
-
 @TOPIC.proxy
 class TrackEndsEarly(MediaSinkProxy):
     """End a track after fifty frames."""
@@ -319,68 +314,6 @@ class TrackEndsEarly(MediaSinkProxy):
         if self._count == 50:
             self.inner.end()
         super().put(frame)
-
-
-@TOPIC.proxy
-class ReplacementIgnored(TransceiverProxy):
-    """Go on sending the first track."""
-
-    def replace_source(self, source: MediaSource | None) -> None:
-        pass
-
-
-@TOPIC.proxy
-class DirectionIgnored(TransceiverProxy):
-    """Keep the direction of the beginning."""
-
-    def set_direction(self, direction: Direction) -> None:
-        pass
-
-
-@TOPIC.proxy
-class StopIgnored(TransceiverProxy):
-    """Go on after a transceiver was stopped."""
-
-    def stop(self) -> None:
-        pass
-
-
-@TOPIC.proxy
-class MuteIgnored(MediaSourceProxy):
-    """Send a track although it is disabled."""
-
-    async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
-        track: Any = getattr(self.inner, "track", self.inner)
-        frame: AudioFrame | VideoFrame | Packet[Any] = await track.recv()
-        return frame
-
-
-@TOPIC.session
-def track_id_invented(state: SessionState) -> SessionState:
-    """Give remote tracks ids of our own."""
-    return replace(
-        state,
-        transceivers=tuple(
-            replace(t, receive_track_id=t.receive_track_id and f"track-{t.mid}") for t in state.transceivers
-        ),
-    )
-
-
-@TOPIC.session
-def track_never_announced(state: SessionState) -> SessionState:
-    """Tell of no remote track."""
-    return replace(state, transceivers=tuple(replace(t, receive_track_id=None) for t in state.transceivers))
-
-
-@TOPIC.session
-def current_direction_as_wished(state: SessionState) -> SessionState:
-    """Report the wished direction as the negotiated one."""
-    return replace(
-        state,
-        transceivers=tuple(
-            replace(t, current_direction=t.current_direction and t.direction) for t in state.transceivers
-        ),
-    )
 
 
 TOPIC.on("legacy", "chroma-planes-swapped", "half-as-loud")
