@@ -369,7 +369,9 @@ def test_a_recording_never_replaces_what_is_sent(clip: Path, backends: Backends,
 
 def test_an_interrupt_closes_the_call(clip: Path, backends: Backends, tmp_path: Path) -> None:
     name = backends.able[0]
-    command = [sys.executable, "-m", "shim", "call", "--seconds", "600", "--send", clip]
+    # Told to heed interrupts: what runs the tests may have been started in the background, where they are ignored.
+    program = "import signal, shim.cli; signal.signal(signal.SIGINT, signal.default_int_handler); shim.cli.main()"
+    command = [sys.executable, "-c", program, "call", "--seconds", "600", "--send", clip]
     command += ["--record", tmp_path / "call.mp4", "--offerer", name, "--answerer", name]
     with subprocess.Popen(
         list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
