@@ -31,6 +31,11 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
 
 
+async def buried() -> None:
+    """Give the kernel time: a thread that was joined stays listed until it is unhashed, which no event tells of."""
+    await asyncio.sleep(0.001)
+
+
 async def call_and_close() -> None:
     async with Pair() as pair:
         pair.offerer.engine.add_transceiver("audio", "sendrecv", Tone())
@@ -46,6 +51,7 @@ async def test_fifty_pairs_leave_no_thread_no_descriptor_and_no_handle() -> None
     for _ in range(PAIRS // AT_ONCE):
         await asyncio.gather(*(call_and_close() for _ in range(AT_ONCE)))
     gc.collect()
+    await settled(lambda: native_threads() <= before[0], buried)
     assert (native_threads(), descriptors(), library.lib.rtc_handle_count()) == before
 
 
@@ -56,7 +62,7 @@ async def test_after_a_shutdown_no_native_thread_is_left_and_a_new_connection_wo
     await call_and_close()
     assert native_threads() > idle
     runtime.shutdown()
-    assert native_threads() == idle
+    await settled(lambda: native_threads() <= idle, buried)
     await call_and_close()
 
 
