@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from shim.spi.errors import BackendUnavailableError
 
-EXPECTED_ABI: Final = 3
+EXPECTED_ABI: Final = 4
 """RTC_SHIM_ABI_VERSION of the header that this package's Python was written against."""
 
 MODULE: Final = "backends.legacy._webrtc_legacy"

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from av import AudioFrame, VideoFrame
     from av.packet import Packet
 
@@ -574,16 +576,137 @@ class AudioResampler(Protocol):
         ...
 
 
+VideoCodec = Literal["VP8", "VP9", "H264", "H265", "AV1"]
+"""Names of encodings, as in SDP."""
+
+Hardware = Literal["never", "prefer", "require"]
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderSettings:
+    """What a video encoder is to do. Real time: no look-ahead, a picture in gives a picture out.
+
+    :param codec: one that the backend names in ``shim_video_codecs``.
+    :param width: of the pictures to begin with, 16 to 16384; a picture of another size changes it in flight.
+    :param height: likewise.
+    :param bitrate: bits per second, at least 10000.
+    :param framerate: pictures per second, above 0, at most 240.
+    :param key_interval: pictures from one key frame to the next; `None`: only the first, and where one is asked for.
+    :param temporal_layers: 1 to 3.
+    :param speed: 0 (best quality) to 10 (fastest); `None`: chosen for size and machine, raised when it falls behind.
+    :param hardware: whether to look for an encoder in hardware.
+    :param threads: at most; `None`: what the machine has.
+    :param screen: the content is a desktop or slides.
+    """
+
+    codec: VideoCodec
+    width: int
+    height: int
+    bitrate: int
+    framerate: float = 30.0
+    key_interval: int | None = None
+    temporal_layers: int = 1
+    speed: int | None = None
+    hardware: Hardware = "never"
+    threads: int | None = None
+    screen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedVideo:
+    """One encoded picture (an EncodedVideoChunk of WebCodecs).
+
+    :param data: the bitstream: an Annex B access unit of H264 and H265, a temporal unit without delimiter of AV1.
+    :param pts: in units of `time_base`.
+    :param time_base: seconds.
+    :param key_frame: decoding may begin here.
+    :param temporal_layer: 0 is needed by all others.
+    """
+
+    data: bytes
+    pts: int
+    time_base: Fraction
+    key_frame: bool
+    width: int
+    height: int
+    temporal_layer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CodecImplementation:
+    """What encodes or decodes, and why that: for people to read.
+
+    :param name: e.g. ``"libsvtav1"``, ``"h264_nvenc"``, ``"OpenH264"``.
+    :param hardware: it is no software.
+    :param reason: why this one, what was tried before it; one line.
+    :param speed: the setting in use, in the words of the implementation, e.g. ``"preset 12"``.
+    """
+
+    name: str
+    hardware: bool
+    reason: str
+    speed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoCodecs:
+    """What a backend encodes and decodes, best first."""
+
+    encode: tuple[VideoCodec, ...]
+    decode: tuple[VideoCodec, ...]
+
+
 class VideoEncoder(Protocol):
     """Encodes one stream. One thread at a time."""
 
-    def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[Packet[Any]]: ...
+    @property
+    def implementation(self) -> CodecImplementation:
+        """What encodes now. It may change: a real-time encoder that falls behind steps down."""
+        ...
+
+    def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
+        """Encode a picture of any size and of any of :data:`PIXEL_FORMATS`; may return earlier ones or none.
+
+        :param frame: with a `pts` above that of the one before, and a `time_base`.
+        """
+        ...
+
+    def set_rates(self, bitrate: int, framerate: float) -> None:
+        """Aim at this from the next picture on, without a key frame."""
+        ...
+
+    def flush(self) -> list[EncodedVideo]:
+        """Return what is still held; the encoder goes on with a key frame."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. May be called more than once."""
+        ...
 
 
 class VideoDecoder(Protocol):
     """Decodes one stream. One thread at a time."""
 
-    def decode(self, packet: Packet[Any]) -> list[VideoFrame]: ...
+    @property
+    def implementation(self) -> CodecImplementation:
+        """What decodes."""
+        ...
+
+    def decode(self, data: bytes, pts: int, time_base: Fraction, *, key_frame: bool) -> list[VideoFrame]:
+        """Decode one picture, of any bytes; returns what is ready, with `pts` and `time_base`.
+
+        :raises OperationError: the bitstream is damaged, or what it refers to is missing. The decoder lives, and
+            goes on with the next key frame.
+        """
+        ...
+
+    def flush(self) -> list[VideoFrame]:
+        """Return what is still held; the decoder goes on with a key frame."""
+        ...
+
+    def close(self) -> None:
+        """Free everything. May be called more than once."""
+        ...
 
 
 class DataTransport(Protocol):

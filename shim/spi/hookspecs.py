@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioResampler,
         DataTransport,
+        EncoderSettings,
         EngineConfig,
         EventSink,
+        Hardware,
         Kind,
         PeerEngine,
         RtpCapabilities,
         SoundForm,
         Surface,
+        VideoCodec,
+        VideoCodecs,
         VideoConverter,
         VideoDecoder,
         VideoEncoder,
@@ -70,15 +74,21 @@ class Hooks(Protocol):
         ...
 
     @hookspec(firstresult=True)
-    def shim_create_video_encoder(
-        self, codec: str, width: int, height: int, bitrate: int, framerate: float
-    ) -> VideoEncoder:
-        """Create an encoder, e.g. of ``"VP8"``; bits and frames per second."""
+    def shim_video_codecs(self) -> VideoCodecs:
+        """Tell what the encoder and the decoder can be created for; probes the software, not the hardware."""
         ...
 
     @hookspec(firstresult=True)
-    def shim_create_video_decoder(self, codec: str) -> VideoDecoder:
-        """Create a decoder."""
+    def shim_create_video_encoder(self, settings: EncoderSettings) -> VideoEncoder:
+        """Create an encoder.
+
+        :raises CapabilityError: the codec, its layers or the required hardware are not there.
+        """
+        ...
+
+    @hookspec(firstresult=True)
+    def shim_create_video_decoder(self, codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
+        """Create a decoder; errors as above."""
         ...
 
     @hookspec(firstresult=True)

@@ -30,7 +30,7 @@
 #pragma GCC visibility push(default)
 
 /* Changes whenever a signature, a struct or the meaning of a value changes. */
-enum { RTC_SHIM_ABI_VERSION = 3 };
+enum { RTC_SHIM_ABI_VERSION = 4 };
 
 /* ------------------------------------------------------------------------------------------------ errors */
 
