@@ -50,9 +50,12 @@ if TYPE_CHECKING:
         RTCSessionDescription,
     )
     from shim.api.video import VideoConverter
+    from shim.api.video_codec import video_codecs
+    from shim.api.video_decoder import VideoDecoder
+    from shim.api.video_encoder import VideoEncoder
     from shim.flags.context import use_backend
     from shim.spi.capabilities import Capability, Component
-    from shim.spi.engines import BitrateBounds, OpusParameters
+    from shim.spi.engines import BitrateBounds, CodecImplementation, EncodedVideo, OpusParameters, VideoCodecs
     from shim.spi.errors import (
         BackendContractError,
         BackendUnavailableError,
@@ -82,8 +85,10 @@ __all__ = [
     "BitrateBounds",
     "Capability",
     "CapabilityError",
+    "CodecImplementation",
     "Component",
     "Decision",
+    "EncodedVideo",
     "FlagConfigError",
     "HybridResampler",
     "InternalError",
@@ -144,9 +149,13 @@ __all__ = [
     "RTCTransportStats",
     "SdpSyntaxError",
     "ShimError",
+    "VideoCodecs",
     "VideoConverter",
+    "VideoDecoder",
+    "VideoEncoder",
     "VideoStreamTrack",
     "use_backend",
+    "video_codecs",
 ]
 
 _HOME: Final[dict[str, tuple[str, ...]]] = {
@@ -219,6 +228,9 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "RTCSessionDescription",
     ),
     "shim.api.video": ("VideoConverter",),
+    "shim.api.video_codec": ("video_codecs",),
+    "shim.api.video_decoder": ("VideoDecoder",),
+    "shim.api.video_encoder": ("VideoEncoder",),
     "shim.flags.context": ("use_backend",),
     "shim.spi.capabilities": (
         "Capability",
@@ -226,7 +238,10 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
     ),
     "shim.spi.engines": (
         "BitrateBounds",
+        "CodecImplementation",
+        "EncodedVideo",
         "OpusParameters",
+        "VideoCodecs",
     ),
     "shim.spi.errors": (
         "BackendContractError",

@@ -19,6 +19,7 @@ from shim.spi.engines import (
     OpusParameters,
     PeerEngine,
     RtpCapabilities,
+    VideoCodecs,
 )
 from shim.spi.errors import BackendContractError, BackendUnavailableError, CapabilityError, ShimError
 from shim.spi.hookspecs import Hooks
@@ -124,6 +125,11 @@ class Dispatcher:
 
         wish = _Wish(Component.PEER, backend, None, frozenset())
         return self._serve(wish, ask, [], lambda *_: None)[0]
+
+    def video_codecs(self, *, backend: str | None = None) -> VideoCodecs:
+        """Return what the backend that would serve now encodes and decodes. Raises as `create` does."""
+        wish = _Wish(Component.VIDEO_ENCODE, backend, None, frozenset())
+        return self._serve(wish, lambda hooks: hooks.shim_video_codecs(), [], lambda *_: None)[0]
 
     def _serve(
         self,
