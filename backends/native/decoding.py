@@ -17,11 +17,14 @@ from av import AudioFrame, VideoFrame
 
 from backends.native.decoders import Decoder, get_decoder
 from backends.native.jitter import MediaFrame
+from backends.native.tones import TonePlayout
 from shim.spi.engines import MediaSink
 
 logger = logging.getLogger(__name__)
 
 QUEUE_MAX: Final = 30
+DEFAULT_FORMAT: Final = (48000, "stereo")
+"""Rate and layout of sound before any has been decoded."""
 
 
 @dataclass(slots=True)
@@ -100,8 +103,19 @@ class FrameDecoder:
         self._failed = failed
         self._decoder: Decoder | None = None
         self._mime = ""
+        self._tones = TonePlayout()
+        self._format = DEFAULT_FORMAT
         self.counters = DecodeCounters()
         self.rate = FrameRate()
+
+    def play(self, frame: MediaFrame, pts: int, clock_rate: int) -> None:
+        """Play what a telephone event adds, in the format of the sound around it.
+
+        :param pts: time of the event's start in ticks of `clock_rate`.
+        """
+        for output in self._tones.play(frame.data, pts, clock_rate, *self._format):
+            self._count(output, frame)
+            self._outlet.put(output)
 
     def decode(self, mime: str, frame: MediaFrame, pts: int) -> None:
         """Decode one frame and deliver what comes of it.
@@ -123,6 +137,8 @@ class FrameDecoder:
             return
         self.counters.seconds += time.perf_counter() - started
         for output in decoded:
+            if isinstance(output, AudioFrame):
+                self._format = output.sample_rate, output.layout.name
             self._count(output, frame)
             self._outlet.put(output)
 

@@ -26,7 +26,8 @@ class MediaPacket:
     :param data: codec bytes, ready to be joined with those of the frame's other packets.
     :param starts: true if it begins a frame, false if it cannot, `None` if its format does not tell.
     :param key: true if it belongs to a frame that can be decoded on its own.
-    :param filler: true if it takes a sequence number but carries no media (padding, telephone events).
+    :param filler: true if it takes a sequence number but carries no media (padding, unknown codecs).
+    :param is_event: true for a telephone event: its timestamp stays that of the event's start.
     :param resent: true if it is known to have been sent again, having been asked for.
     """
 
@@ -38,6 +39,7 @@ class MediaPacket:
     starts: bool | None = None
     key: bool = False
     filler: bool = False
+    is_event: bool = False
     resent: bool = False
     arrived: float = 0.0
 
@@ -252,7 +254,7 @@ class AudioBuffer:
         """Take a packet; return the frames that can be decoded now, in order."""
         packet.arrived = now
         self._lateness *= FORGET
-        if not packet.filler:
+        if not (packet.filler or packet.is_event):
             self._clock.observe(packet.timestamp, now)
         blocked = self._window.blocked_since()
         stored = self._window.put(packet)

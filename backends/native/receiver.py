@@ -31,6 +31,7 @@ from aiortc.stats import RTCStatsReport
 
 from backends.native.decoders import can_decode
 from backends.native.decoding import DecodeCounters, DecodeThread, FrameDecoder, Outlet
+from backends.native.encoders import TELEPHONE_EVENT
 from backends.native.jitter import AudioBuffer, MediaFrame, MediaPacket, PtsClock
 from backends.native.media_stats import (
     Identity,
@@ -233,6 +234,9 @@ class MediaReceiver(RtpReceiverEnd):
     def _read(self, packet: RtpPacket) -> MediaPacket | None:
         mime = self._mimes[packet.payload_type]
         media = MediaPacket(packet.sequence_number, packet.timestamp, packet.payload_type, marker=bool(packet.marker))
+        if mime == TELEPHONE_EVENT:
+            media.is_event, media.data = True, packet.payload
+            return media
         if not packet.payload or not can_decode(mime):
             media.filler = True
             return media
@@ -246,7 +250,7 @@ class MediaReceiver(RtpReceiverEnd):
 
     def _buffer_for(self, media: MediaPacket) -> AudioBuffer | VideoBuffer:
         rate = self._codecs[media.payload_type].clockRate
-        if self._buffer is None or (rate != self._clock_rate and not media.filler):
+        if self._buffer is None or (rate != self._clock_rate and not (media.filler or media.is_event)):
             self._clock_rate = rate
             self._buffer = (AudioBuffer if self.kind == "audio" else VideoBuffer)(rate, self._target)
         return self._buffer
@@ -268,7 +272,10 @@ class MediaReceiver(RtpReceiverEnd):
                 continue
             self._counters.frames += 1
             pts = self._pts.map(frame.timestamp, codec.clockRate, now)
-            self._decode(self._mimes[frame.payload_type], frame, pts)
+            if (mime := self._mimes[frame.payload_type]) == TELEPHONE_EVENT:
+                self._decoder.play(frame, pts, codec.clockRate)
+            else:
+                self._decode(mime, frame, pts)
 
     def _decode(self, mime: str, frame: MediaFrame, pts: int) -> None:
         if self.kind == "audio":
