@@ -19,6 +19,9 @@ Kind = Literal["audio", "video"]
 PTIME: Final = 0.020
 BITS: Final = 8
 """Blocks in a picture, hence codes from 0 to 255."""
+KEY_AUDIBLE: Final = 0.03
+"""Amplitude below which a tone of a key is not heard."""
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 # --- sound -------------------------------------------------------------------------------------------
@@ -54,6 +57,34 @@ def pitch(frames: list[AudioFrame]) -> float:
         return 0.0
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     return float(np.argmax(spectrum) * frames[0].sample_rate / len(sound))
+
+
+# --- keys of a telephone -------------------------------------------------------------------------------
+
+ROWS: Final = (697, 770, 852, 941)
+COLUMNS: Final = (1209, 1336, 1477, 1633)
+KEYS: Final = "123A456B789C*0#D"
+"""Row by row (ITU-T Q.23)."""
+
+
+def strength(sound: Array, hz: float, rate: int) -> float:
+    """Return the amplitude of one frequency (Goertzel), 1 for full scale."""
+    turns = np.exp(-2j * np.pi * hz / rate * np.arange(len(sound)))
+    return float(2 * abs(sound @ turns) / max(len(sound), 1))
+
+
+def key_of(sound: Array, rate: int) -> str | None:
+    """Return the key whose two tones are heard, and no other; `None` for anything else.
+
+    :param sound: some 20 ms of samples, -1 to 1.
+    """
+    rows, columns = ([strength(sound, hz, rate) for hz in group] for group in (ROWS, COLUMNS))
+    for group in (rows, columns):
+        loud, *others = sorted(group, reverse=True)
+        # Half of a window of 20 ms tells 70 Hz apart no better than this.
+        if loud < KEY_AUDIBLE or others[0] > loud * 0.7:
+            return None
+    return KEYS[rows.index(max(rows)) * len(COLUMNS) + columns.index(max(columns))]
 
 
 # --- pictures ----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from backends.legacy.observer import ConnectionObserver
 from backends.legacy.runtime import current
 from backends.legacy.session import session_state, transport_infos
 from backends.legacy.stats import w3c_stats
+from backends.legacy.tones import with_tones_of_its_clock
 from backends.legacy.transceiver import LegacyTransceiver, TransceiverTable, add_transceiver
 from shim.spi.engines import (
     DataChannelInit,
@@ -93,7 +94,7 @@ class LegacyPeerEngine:
     async def set_remote_description(self, description: SessionDescription) -> None:
         """Apply a remote description, or roll back."""
         wishes = sdp.opus_wishes(self._connection.config.opus, local=False)
-        wished = SessionDescription(description.type, sdp.with_opus(description.sdp, wishes))
+        wished = SessionDescription(description.type, with_tones_of_its_clock(sdp.with_opus(description.sdp, wishes)))
         await self._apply("setRemoteDescription", self._connection.lib.rtc_pc_set_remote, wished)
 
     async def add_ice_candidate(self, candidate: IceCandidate | None) -> None:

@@ -1,0 +1,127 @@
+"""DTMF at the ear: keys that are sent are heard as their tones, in order, each as long as it was asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from itertools import groupby
+from typing import Any, Final
+
+import numpy as np
+import pytest
+
+from conformance.asserts import Arrivals, connect
+from conformance.media import COLUMNS, KEYS, PTIME, ROWS, key_of, mono_samples, strength, tone_frame, track
+from conformance.report.evidence import Evidence
+from conformance.requirements import requires, spec
+from conformance.targets import Pair, Peers, Target
+from shim import Capability, RTCDTMFSender
+
+PATIENCE: Final = 12.0
+SILENCE: Final = 10
+"""Pieces of 20 ms without a tone after which a sequence is over."""
+
+
+class Ear:
+    """Listens to a received track in pieces of 20 ms.
+
+    :param received: the track.
+    """
+
+    def __init__(self, received: Any) -> None:
+        self._received = received
+        self._sound: list[np.ndarray[Any, Any]] = []
+        self.keys: list[str | None] = []
+        self.times: list[float] = []
+
+    async def listen(self, count: int) -> list[tuple[str, float]]:
+        """Return keys with seconds, until so many have been heard and silence follows."""
+        async with asyncio.timeout(PATIENCE):
+            while len(self.heard()) < count or any(self.keys[-SILENCE:]):
+                self._take(await self._received.recv())
+        return self.heard()
+
+    def heard(self) -> list[tuple[str, float]]:
+        """Return keys with seconds, so far. Single pieces, where tones begin and end, belong to what is beside them."""
+        runs = [(key, len(list(pieces))) for key, pieces in groupby(self.keys)]
+        return [(key, count * PTIME) for key, count in runs if key is not None]
+
+    def _take(self, frame: Any) -> None:
+        self.times.append(float(frame.pts * frame.time_base))
+        self._sound.append(mono_samples(frame))
+        piece, waiting = round(frame.sample_rate * PTIME), np.concatenate(self._sound)
+        while len(waiting) >= piece:
+            self.keys.append(key_of(waiting[:piece], frame.sample_rate))
+            waiting = waiting[piece:]
+        self._sound = [waiting]
+
+
+async def _dial(peers: Peers, pair: Pair, hz: float = 0.0) -> tuple[RTCDTMFSender, Ear]:
+    """Connect, sending a quiet tone or silence; return what sends keys, and an ear that hears already."""
+    offerer, answerer = peers.open_pair(pair)
+    arriving = Arrivals(answerer, "track")
+    sent = track(pair.offerer, "audio", lambda index: tone_frame(index, hz, amplitude=0.05 if hz else 0.0), PTIME)
+    sender = offerer.addTrack(sent)
+    await connect(offerer, answerer)
+    received = await arriving.next()
+    for _ in range(10):  # jitter buffers settle
+        await asyncio.wait_for(received.recv(), PATIENCE)
+    assert sender.dtmf is not None
+    return sender.dtmf, Ear(received)
+
+
+@spec("RFC 4733 2.5.2", "webrtc-pc 7.2")
+@requires(Capability.DTMF, of="offerer")
+@pytest.mark.parametrize("keys", ["159D", "0*#A"])
+async def test_keys_are_heard_in_order(peers: Peers, pair: Pair, keys: str) -> None:
+    dtmf, ear = await _dial(peers, pair)
+    dtmf.insertDTMF(keys, duration=100, interToneGap=100)
+    assert [key for key, _ in await ear.listen(len(keys))] == list(keys)
+
+
+@spec("RFC 4733 2.5.1.2", "webrtc-pc 7.2")
+@requires(Capability.DTMF, of="offerer")
+async def test_key_that_is_repeated_is_heard_each_time(peers: Peers, pair: Pair) -> None:
+    dtmf, ear = await _dial(peers, pair)
+    dtmf.insertDTMF("77", duration=100, interToneGap=120)
+    assert [key for key, _ in await ear.listen(2)] == ["7", "7"]
+
+
+@spec("RFC 4733 2.5.1.2", "RFC 4733 2.5.1.4")
+@requires(Capability.DTMF, of="offerer")
+@pytest.mark.parametrize("milliseconds", [60, 240])
+async def test_key_is_heard_as_long_as_it_was_asked_for(
+    peers: Peers, pair: Pair, evidence: Evidence, milliseconds: int
+) -> None:
+    dtmf, ear = await _dial(peers, pair)
+    dtmf.insertDTMF("5", duration=milliseconds, interToneGap=50)
+    await ear.listen(1)
+    heard = Counter(ear.keys)["5"] * PTIME * 1000
+    evidence.figure("length", heard, "ms", expected=milliseconds, tolerance=LENGTH_TOLERANCE)
+    assert abs(heard - milliseconds) <= LENGTH_TOLERANCE
+
+
+LENGTH_TOLERANCE: Final = 45.0
+"""Milliseconds: two pieces that a tone fills in part, and what a jitter buffer may stretch."""
+
+
+@spec("RFC 4733 2.5.1.4")
+@requires(Capability.DTMF, of="offerer")
+async def test_sound_goes_on_after_a_key_and_times_rise(peers: Peers, pair: Pair) -> None:
+    dtmf, ear = await _dial(peers, pair, hz=440)
+    dtmf.insertDTMF("3", duration=80, interToneGap=50)
+    assert [key for key, _ in await ear.listen(1)] == ["3"]
+    assert ear.times == sorted(set(ear.times))
+
+
+# --- the ear itself --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_ear_knows_every_key_and_nothing_else(target: Target, rate: int) -> None:
+    """The measuring instrument is tested with sound that was made by the book."""
+    moments = np.arange(round(rate * PTIME)) / rate
+    waves = {hz: 0.15 * np.sin(2 * np.pi * hz * moments) for hz in (*ROWS, *COLUMNS, 440)}
+    assert "".join(str(key_of(waves[row] + waves[column], rate)) for row in ROWS for column in COLUMNS) == KEYS
+    assert {key_of(wave, rate) for wave in waves.values()} == {None}
+    assert strength(waves[697], 697, rate) == pytest.approx(0.15, rel=0.05)
