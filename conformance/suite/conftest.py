@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from conformance.plugin import is_of_suite
 from conformance.report.evidence import Evidence
 from conformance.targets import Peers, Target
 
+_PASSED = pytest.StashKey[bool]()
 _warmed: set[Target] = set()
 
 
@@ -29,6 +31,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     running.check_requirements(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    report: pytest.TestReport = yield
+    if report.when == "call":
+        item.stash[_PASSED] = report.passed
+    return report
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -56,12 +66,15 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Fail a test that leaves a thread or a file descriptor."""
+    """Fail a test that leaves a thread or a file descriptor; of one that failed anyway it is told as a consequence."""
     for target in running.targets_of(request.node):
         if target not in _warmed:
             _warmed.add(target)
             running.warm_up(target)
     before = Census.take()
     yield
-    leaks = leaks_since(before)
-    assert not leaks, f"left behind: {'; '.join(leaks)}"
+    if not (leaks := leaks_since(before)):
+        return
+    told = f"left behind: {'; '.join(leaks)}"
+    assert not request.node.stash.get(_PASSED, False), told
+    request.node.add_report_section("teardown", "consequence", told)

@@ -194,3 +194,18 @@ async def test_remote_offer_without_a_section_stops_its_transceiver(peers: Peers
     await offerer.setLocalDescription()
     await answerer.setRemoteDescription(local_of(offerer))
     assert all(found.stopped for found in answerer.getTransceivers())
+
+
+@spec("RFC 9429 4.1.10.2", "webrtc-pc 5.4")
+async def test_rollback_after_a_stop_leaves_nothing_of_the_transceiver(peers: Peers, target: Target) -> None:
+    offerer, answerer = trickling(peers, target), trickling(peers, target)
+    stopping = offerer.addTransceiver("audio")
+    staying = offerer.addTransceiver("video")
+    await offerer.setLocalDescription()
+    stopping.stop()
+    await offerer.setLocalDescription(described("rollback", ""))
+    assert offerer.signalingState == "stable"
+    await negotiate(offerer, answerer)
+    assert "m=audio" not in local_of(offerer).sdp
+    assert [found for found in offerer.getTransceivers() if not found.stopped] == [staying]
+    assert staying.mid is not None

@@ -13,6 +13,7 @@ from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, Endpoint, f
 from conformance.asserts import Link as Connected
 from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
 from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe
+from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
 from shim import Capability, RTCConfiguration, RTCSessionDescription
@@ -86,7 +87,7 @@ def _large_packets(pipe: Pipe) -> list[Packet]:
 
 @spec("SPEC 3")
 async def test_setup_over_a_round_trip_of_100_ms(
-    peers: Peers, pair: Pair, netsim: NetworkMaker, record_property: Callable[[str, object], None]
+    peers: Peers, pair: Pair, netsim: NetworkMaker, evidence: Evidence
 ) -> None:
     network = netsim(Link(delay=0.05))
     started = time.perf_counter()
@@ -99,7 +100,7 @@ async def test_setup_over_a_round_trip_of_100_ms(
     took["open"] = time.perf_counter() - started
     await announced
     for what, seconds in took.items():
-        record_property(f"setup_{what}_ms", round(seconds * 1000))
+        evidence.figure(f"setup: {what}", seconds * 1000, "ms")
     print(f"setup {pair}: {', '.join(f'{what} {seconds * 1000:.0f} ms' for what, seconds in took.items())}")
 
 
@@ -237,7 +238,7 @@ async def test_lost_message_is_not_sent_again_if_it_may_not(
 @spec("RFC 3758 3.5")
 @requires(Capability.DATA_MAX_RETRANSMITS, Capability.DATA_UNORDERED)
 async def test_unreliable_channel_loses_some_and_repeats_none(
-    peers: Peers, pair: Pair, netsim: NetworkMaker, record_property: Callable[[str, object], None]
+    peers: Peers, pair: Pair, netsim: NetworkMaker, evidence: Evidence
 ) -> None:
     network = netsim()
     connected = await _link(peers, pair, network, maxRetransmits=0, ordered=False)
@@ -247,7 +248,7 @@ async def test_unreliable_channel_loses_some_and_repeats_none(
         await asyncio.sleep(0.002)
     network.set_links(Link())
     received = await _until_last(connected, COUNT)
-    record_property("delivered_share", len(received) / COUNT)
+    evidence.figure("delivered share", len(received) / COUNT)
     print(f"unreliable {pair}: {len(received)} of {COUNT} messages arrived over a network that loses 20 %")
     assert len(set(received)) == len(received)
     assert 0 < len(received) < COUNT
