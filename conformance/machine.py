@@ -329,14 +329,8 @@ def _is_answered(own: Model, other: Model) -> bool:
 
 
 def _risks_more(model: Model) -> bool:
-    """Tell whether a rollback would take what engines do not give back: registered divergences with tests of their own.
-
-    These are the only section of data channels, and a transceiver that was stopped before it was negotiated.
-    """
-    local = model.current["local"]
-    if any(found.stopped and model.negotiated_section(found) is None for found in model.transceivers):
-        return True
-    return bool(model.channels) and (local is None or all(section.kind != "application" for section in local.sections))
+    """Tell whether a rollback would meet a transceiver that was stopped before it was negotiated: engines differ."""
+    return any(found.stopped and model.negotiated_section(found) is None for found in model.transceivers)
 
 
 def _is_disputed(model: Model, offer: Description) -> bool:

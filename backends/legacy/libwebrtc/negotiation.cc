@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "internals.h"
 #include "peer.h"
 #include "transceiver.h"
 
@@ -65,6 +66,7 @@ void CompleteSet(const std::weak_ptr<Peer>& weak, Request& request, const webrtc
   if (!error.ok()) {
     request.Fail(error);
   } else if (peer && !peer->closed()) {
+    ForgetLostDataSection(peer->pc(), peer->factory());
     request.Done(peer->Snapshot());
     peer->RefreshTransportsSoon();
   }
