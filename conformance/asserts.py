@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -146,6 +147,16 @@ class Link:
 
 
 # --- waiting -----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def within(seconds: float, what: str) -> AsyncIterator[None]:
+    """Bound what is awaited inside; the message says what was missing."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come about within {seconds} s") from None
 
 
 async def until(emitter: Emits, events: Iterable[str], condition: Callable[[], bool], what: str) -> None:

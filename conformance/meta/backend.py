@@ -9,17 +9,42 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Final, cast
 
 from conformance.meta.catalogue import CONTROL, GOOD_BACKEND, Mutant, mutant_named
-from conformance.meta.proxies import NAME
+from conformance.meta.naming import NAME
 from shim.spi.capabilities import Component
 from shim.spi.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
-    from shim.spi.engines import EngineConfig, EventSink, Kind, PeerEngine, RtpCapabilities
+    from shim.spi.engines import (
+        AudioResampler,
+        EncoderSettings,
+        EngineConfig,
+        EventSink,
+        Hardware,
+        Kind,
+        PeerEngine,
+        RtpCapabilities,
+        SoundForm,
+        VideoCodec,
+        VideoCodecs,
+        VideoConverter,
+        VideoDecoder,
+        VideoEncoder,
+    )
     from shim.spi.hookspecs import Hooks
 
 MUTANT_VARIABLE: Final = "CONFORMANCE_MUTANT"
 BASE_VARIABLE: Final = "CONFORMANCE_MUTANT_BASE"
+COMPONENTS: Final = frozenset(
+    {
+        Component.PEER,
+        Component.VIDEO_CONVERT,
+        Component.AUDIO_RESAMPLE,
+        Component.VIDEO_ENCODE,
+        Component.VIDEO_DECODE,
+    }
+)
+"""What there are proxies for."""
 
 
 @lru_cache(maxsize=1)
@@ -35,10 +60,10 @@ def _base() -> Hooks:
 
 @hookimpl
 def shim_backend_info() -> BackendInfo:
-    """Describe the peers of the good backend under another name."""
+    """Describe the good backend under another name."""
     info, mutant = _base().shim_backend_info(), _mutant()
     engine = f"{info.engine}; mutant {mutant.name}: {mutant.description}"
-    return replace(info, name=NAME, engine=engine, components=frozenset({Component.PEER}))
+    return replace(info, name=NAME, engine=engine, components=info.components & COMPONENTS)
 
 
 @hookimpl
@@ -58,3 +83,33 @@ def shim_create_peer_engine(config: EngineConfig, sink: EventSink) -> PeerEngine
     """Create a proxy around a peer of the good backend."""
     parts = _mutant().parts
     return parts.engine(_base().shim_create_peer_engine, config, sink, parts)
+
+
+@hookimpl
+def shim_create_video_converter() -> VideoConverter:
+    """Create a proxy around a converter of the good backend."""
+    return _mutant().parts.converter(_base().shim_create_video_converter())
+
+
+@hookimpl
+def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
+    """Create a proxy around a resampler of the good backend."""
+    return _mutant().parts.resampler(_base().shim_create_audio_resampler, target)
+
+
+@hookimpl
+def shim_video_codecs() -> VideoCodecs:
+    """Tell what the good backend encodes and decodes."""
+    return _base().shim_video_codecs()
+
+
+@hookimpl
+def shim_create_video_encoder(settings: EncoderSettings) -> VideoEncoder:
+    """Create a proxy around an encoder of the good backend."""
+    return _mutant().parts.encoder(_base().shim_create_video_encoder, settings)
+
+
+@hookimpl
+def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
+    """Create a proxy around a decoder of the good backend."""
+    return _mutant().parts.decoder(_base().shim_create_video_decoder, codec, hardware)

@@ -9,6 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final, TypeVar
 
+from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ResamplerProxy
 from conformance.meta.proxies import (
     ChannelProxy,
     EngineProxy,
@@ -31,6 +32,10 @@ _ROLES: Final[dict[type[Any], str]] = {
     TransceiverProxy: "transceiver",
     MediaSinkProxy: "media_sink",
     MediaSourceProxy: "media_source",
+    ConverterProxy: "converter",
+    ResamplerProxy: "resampler",
+    EncoderProxy: "encoder",
+    DecoderProxy: "decoder",
 }
 
 
@@ -92,7 +97,7 @@ class Topic:
         self.mutants += [replace(mutant, name=f"{mutant.name}-of-{base}", base=base) for mutant in chosen]
 
     def _add(self, mutated: Any, parts: Parts) -> None:
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])|_", "-", mutated.__name__).lower()
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", mutated.__name__).lower()
         description = (mutated.__doc__ or "").strip().partition("\n")[0]
         self.mutants.append(Mutant(name, self.name, description, self.files, parts))
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from rich.console import Console
@@ -18,14 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from conformance.meta.catalogue import CONTROL, Mutant, mutant_named
-from conformance.meta.proxies import NAME
+from conformance.meta.meeting import Meeting, meet
+from conformance.meta.plugin import short_name
 from conformance.targets import Target
 
-LIMIT: Final = 300
-"""Seconds for one process: a bound for what hangs."""
-TEST_LIMIT: Final = 30
-SEED: Final = 1
-SUITE: Final = "conformance.suite"
+HINTS: Final = Path(__file__).with_name("hints.json")
+"""Mutant -> the test that caught it last: asked first, so that a hunt is short. The others follow if it passes."""
+Base = str
+Failing = Mapping[Base, Sequence[str]]
+"""Tests that fail without any mutation, for each good backend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class Verdict:
     mutant: str
     topic: str
     description: str
-    base: str
+    base: Base
     caught_by: str | None = None
     message: str = ""
     passed: int = 0
@@ -60,43 +59,67 @@ class Verdict:
         """The catching test, or what else came of it."""
         if self.skipped:
             return f"not run: {self.skipped}"
-        return self.caught_by or (f"NO VERDICT: {self.died}" if self.died else "SURVIVED")
+        if self.caught_by is not None:
+            return short_name(self.caught_by)
+        return f"NO VERDICT: {self.died}" if self.died else "SURVIVED"
 
 
 @dataclass
 class Hunt:
-    """Runs the suite against some mutants.
+    """Runs the suite against some mutants, and the tests that caught them against the good backends.
 
     :param jobs: how many processes at the same time.
+    :param hints: which test to ask first, by the name of the mutant.
     """
 
     mutants: Sequence[Mutant]
     jobs: int = 2
     console: Console = field(default_factory=Console)
+    hints: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, report: Path | None = None) -> int:
         """Run, print the table, write the report; return 1 if a mutant survived."""
         started = time.monotonic()
         with ThreadPoolExecutor(self.jobs) as pool:
-            controls = self._judge_control(pool)
-            if mute := [f"{file}: {result['said']}" for file, result in controls.items() if not result["passed"]]:
-                self.console.print("no test passes without any mutation:", *mute, sep="\n", markup=False)
-                return 1
-            failing = sorted({test for result in controls.values() for test in result["failed"]})
-            verdicts = list(pool.map(lambda mutant: self._told(judge(mutant, failing)), self.mutants))
+            verdicts = self._judge(pool, self.mutants, {})
+            failing = self._false_witnesses(pool, verdicts)
+            again = [
+                mutant for mutant, verdict in verdicts.items() if verdict.caught_by in failing.get(mutant.base, ())
+            ]
+            verdicts.update(self._judge(pool, again, failing))
+        self._report(list(verdicts.values()), failing, time.monotonic() - started, report)
+        return 1 if any(verdict.survived for verdict in verdicts.values()) else 0
+
+    def _report(self, verdicts: Sequence[Verdict], failing: Failing, seconds: float, report: Path | None) -> None:
         self.console.print(_table(verdicts))
-        self.console.print(_summary(verdicts, failing, time.monotonic() - started), soft_wrap=True, markup=False)
+        self.console.print(_summary(verdicts, failing, seconds), soft_wrap=True, markup=False)
         if report is not None:
             _write(report, verdicts, failing)
-        return 1 if any(verdict.survived for verdict in verdicts) else 0
 
-    def _judge_control(self, pool: ThreadPoolExecutor) -> dict[str, dict[str, Any]]:
-        """Run the files without any mutation: tests that fail then cannot tell a mutant from a good backend."""
-        present = [mutant for mutant in self.mutants if Target(mutant.base).absence() is None]
-        wanted = sorted({(file, mutant.base) for mutant in present for file in mutant.files})
-        self.console.print(f"control: {len(wanted)} files against the proxies with nothing wrong in them")
-        results = pool.map(lambda one: meet(mutant_named(CONTROL, one[1]), [one[0]], (), stop=False), wanted)
-        return {f"{file} of {base}": result for (file, base), result in zip(wanted, results, strict=True)}
+    def _judge(self, pool: ThreadPoolExecutor, mutants: Iterable[Mutant], failing: Failing) -> dict[Mutant, Verdict]:
+        def one(mutant: Mutant) -> Verdict:
+            return self._told(judge(mutant, failing.get(mutant.base, ()), self.hints.get(mutant.name)))
+
+        chosen = list(mutants)
+        return dict(zip(chosen, pool.map(one, chosen), strict=True))
+
+    def _false_witnesses(self, pool: ThreadPoolExecutor, verdicts: Mapping[Mutant, Verdict]) -> Failing:
+        """Return which tests cannot tell a mutant from a good backend, in files where one of them caught something.
+
+        Those that caught something run without any mutation. If one fails then too, all tests of its file run so.
+        """
+        caught: dict[tuple[Base, str], set[str]] = defaultdict(set)
+        for mutant, verdict in verdicts.items():
+            if verdict.caught_by is not None:
+                caught[mutant.base, _file_of(verdict.caught_by)].add(verdict.caught_by)
+        self.console.print(f"{sum(map(len, caught.values()))} tests against the proxies with nothing wrong in them")
+        results = pool.map(lambda place: _control(place[0], caught[place]), caught)
+        doubtful = [place for place, result in zip(caught, results, strict=True) if result.failed or not result.passed]
+        whole = list(pool.map(lambda place: _control(place[0], [place[1]]), doubtful))
+        failing: dict[Base, list[str]] = defaultdict(list)
+        for (base, _), result in zip(doubtful, whole, strict=True):
+            failing[base] += sorted(result.failed)
+        return failing
 
     def _told(self, verdict: Verdict) -> Verdict:
         line = f"{verdict.mutant} ({verdict.seconds:.1f} s): {verdict.outcome}"
@@ -104,57 +127,51 @@ class Hunt:
         return verdict
 
 
-def judge(mutant: Mutant, failing: Iterable[str]) -> Verdict:
+def judge(mutant: Mutant, failing: Iterable[str], hint: str | None = None) -> Verdict:
     """Run the suite's files against one mutant until a test fails.
 
     :param failing: tests that are not asked, because they fail without any mutation.
+    :param hint: the test to begin with.
     """
     started = time.monotonic()
     verdict = Verdict(mutant.name, mutant.topic, mutant.description, mutant.base)
     if absence := Target(mutant.base).absence():
         return replace(verdict, skipped=absence)
-    result = meet(mutant, mutant.files, failing, stop=True)
-    found: dict[str, Any] = {"passed": result["passed"], "seconds": round(time.monotonic() - started, 1)}
-    if result["failed"]:
-        test, message = next(iter(result["failed"].items()))
-        file, _, function = test.partition("::")
-        found.update(caught_by=f"{Path(file).name}::{function}", message=message)
-    elif not result["passed"]:
-        found.update(died=result["said"])
-    return replace(verdict, **found)
+    result = meet(mutant, mutant.files, failing, first=hint, stop=True)
+    verdict = replace(verdict, passed=result.passed, seconds=round(time.monotonic() - started, 1))
+    if result.failed:
+        test, message = next(iter(result.failed.items()))
+        return replace(verdict, caught_by=test, message=message)
+    return verdict if result.passed else replace(verdict, died=result.said)
 
 
-def meet(mutant: Mutant, files: Iterable[str], failing: Iterable[str], *, stop: bool) -> dict[str, Any]:
-    """Run files of the suite against a mutant in another process.
+def read_hints() -> dict[str, str]:
+    """Return which test caught each mutant when the hints were written."""
+    return dict(json.loads(HINTS.read_text(encoding="utf-8"))) if HINTS.exists() else {}
 
-    :param stop: at the first failure.
-    :returns: ``failed``, a message per test; ``passed``, how many; ``said``, the end of the output.
+
+def write_hints(report: Path) -> None:
+    """Keep what a hunt found for the next one, and what is known of mutants that it did not meet.
+
+    :param report: the results of the hunt.
     """
-    with TemporaryDirectory() as folder:
-        verdict = Path(folder) / "verdict.json"
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conformance.meta.plugin"]
-        command += ["--mutant", mutant.name, "--mutant-base", mutant.base, "--mutant-verdict", str(verdict)]
-        command += ["--backend", NAME, "--pairs", "same", "--conformance-seed", str(SEED)]
-        command += ["-o", f"timeout={TEST_LIMIT}", "-m", "not slow", *(["-x"] if stop else [])]
-        command += [f"--deselect={test}" for test in failing]
-        command += ["--pyargs", *(f"{SUITE}.{file.removesuffix('.py')}" for file in files)]
-        said = _output(command)
-        result = json.loads(verdict.read_text()) if verdict.exists() else {"failed": {}, "passed": 0}
-    return {**result, "said": said}
+    verdicts = json.loads(report.read_text(encoding="utf-8"))["verdicts"]
+    found = {verdict["mutant"]: short_name(verdict["caught_by"]) for verdict in verdicts if verdict["caught_by"]}
+    hints = dict(sorted({**read_hints(), **found}.items()))
+    HINTS.write_text(json.dumps(hints, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _output(command: list[str]) -> str:
-    try:
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
-    except subprocess.TimeoutExpired:
-        return f"the process did not end within {LIMIT} s"
-    lines = (ended.stdout + ended.stderr).strip().splitlines()
-    return lines[-1] if lines else ""
+def _control(base: Base, tests: Iterable[str]) -> Meeting:
+    return meet(mutant_named(CONTROL, base), tests, (), stop=False)
 
 
-def _write(report: Path, verdicts: Sequence[Verdict], failing: Sequence[str]) -> None:
+def _file_of(test: str) -> str:
+    return short_name(test).partition("::")[0]
+
+
+def _write(report: Path, verdicts: Sequence[Verdict], failing: Failing) -> None:
     report.parent.mkdir(parents=True, exist_ok=True)
-    found = {"verdicts": [asdict(verdict) for verdict in verdicts], "not_asked": list(failing)}
+    found: dict[str, Any] = {"verdicts": [asdict(verdict) for verdict in verdicts], "not_asked": dict(failing)}
     report.write_text(json.dumps(found, indent=2) + "\n")
 
 
@@ -169,11 +186,12 @@ def _table(verdicts: Sequence[Verdict]) -> Table:
     return table
 
 
-def _summary(verdicts: Sequence[Verdict], failing: Iterable[str], seconds: float) -> str:
+def _summary(verdicts: Sequence[Verdict], failing: Failing, seconds: float) -> str:
     survivors = [verdict.mutant for verdict in verdicts if verdict.survived]
     skipped = [verdict.mutant for verdict in verdicts if verdict.skipped]
     lines = [f"{len(verdicts) - len(survivors) - len(skipped)} of {len(verdicts)} mutants caught in {seconds:.0f} s"]
     lines += [f"SURVIVED: {', '.join(survivors)}"] if survivors else []
     lines += [f"not run: {', '.join(skipped)}"] if skipped else []
-    lines += [f"not asked, because it fails without any mutation: {test}" for test in sorted(failing)]
+    for base, tests in failing.items():
+        lines += [f"not asked of {base}, because it fails without any mutation: {test}" for test in tests]
     return "\n".join(lines)

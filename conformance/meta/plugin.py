@@ -18,7 +18,7 @@ import pytest
 
 from conformance.meta.backend import BASE_VARIABLE, MUTANT_VARIABLE
 from conformance.meta.catalogue import GOOD_BACKEND, mutant_named
-from conformance.meta.proxies import NAME
+from conformance.meta.naming import NAME
 from shim.spi.hookspecs import ENTRY_POINT_GROUP
 
 PATH_VARIABLE: Final = "PYTHONPATH"
@@ -29,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("webrtc-conformance")
     group.addoption("--mutant", metavar="NAME", help="which one the backend 'mutant' is")
     group.addoption("--mutant-base", metavar="NAME", default=GOOD_BACKEND, help="the backend inside the control")
+    group.addoption("--mutant-first", metavar="TEST", help="run this one (or tests whose names begin so) first")
     group.addoption("--mutant-verdict", metavar="FILE", help="write the tests that failed to this file, as JSON")
 
 
@@ -44,6 +45,17 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update({PATH_VARIABLE: os.pathsep.join(paths), MUTANT_VARIABLE: mutant.name, BASE_VARIABLE: mutant.base})
     if config.option.mutant_verdict:
         config.pluginmanager.register(Verdict(Path(config.option.mutant_verdict)), _VERDICT)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if wanted := config.option.mutant_first:
+        items.sort(key=lambda item: not short_name(item.nodeid).startswith(wanted))
+
+
+def short_name(test: str) -> str:
+    """Return the name of a test, or of a file of tests, without folders."""
+    file, mark, function = test.partition("::")
+    return f"{Path(file).name}{mark}{function}"
 
 
 def describe(site: Path, name: str, module: str) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ResamplerProxy
+from conformance.meta.naming import in_our_name
 from shim.spi import events as ev
 from shim.spi.engines import (
     Codec,
@@ -29,14 +30,11 @@ from shim.spi.engines import (
     TransceiverEngine,
     TransportInfo,
 )
-from shim.spi.errors import ShimError
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.packet import Packet
 
-NAME: Final = "mutant"
-"""The backend's name, whichever mutant it is."""
 Report = Mapping[str, Mapping[str, object]]
 CreatePeer = Callable[[EngineConfig, EventSink], PeerEngine]
 T = TypeVar("T")
@@ -45,18 +43,6 @@ T = TypeVar("T")
 def unchanged(value: T) -> T:
     """Return what it is given."""
     return value
-
-
-@contextmanager
-def in_our_name() -> Iterator[None]:
-    """Let errors of the good backend name this one, as a backend of its own would."""
-    try:
-        yield
-    except ShimError as exc:
-        if exc.backend is not None:
-            exc.args = tuple(str(arg).replace(f"backend {exc.backend}", f"backend {NAME}") for arg in exc.args)
-            exc.backend = NAME
-        raise
 
 
 # --- media -------------------------------------------------------------------------------------------
@@ -352,6 +338,10 @@ class Parts:
     transceiver: type[TransceiverProxy] = TransceiverProxy
     media_sink: type[MediaSinkProxy] = MediaSinkProxy
     media_source: type[MediaSourceProxy] = MediaSourceProxy
+    converter: type[ConverterProxy] = ConverterProxy
+    resampler: type[ResamplerProxy] = ResamplerProxy
+    encoder: type[EncoderProxy] = EncoderProxy
+    decoder: type[DecoderProxy] = DecoderProxy
     session: Callable[[SessionState], SessionState] = unchanged
     description: Callable[[SessionDescription], SessionDescription] = unchanged
     capabilities: Callable[[RtpCapabilities], RtpCapabilities] = unchanged

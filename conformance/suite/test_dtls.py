@@ -56,11 +56,12 @@ async def test_remote_certificate_has_the_announced_fingerprint(peers: Peers, pa
     sctp, remote = connected.offerer.sctp, connected.offerer.remoteDescription
     assert sctp is not None
     assert remote is not None
-    certificate = sctp.transport.getRemoteCertificates()[0]
+    certificates = sctp.transport.getRemoteCertificates()
+    assert certificates, "no certificate of the remote is known"
     announced = re.findall(r"a=fingerprint:sha-(256|384|512) (\S+)", remote.sdp)
     assert announced
     for algorithm, value in announced:
-        assert hashlib.new(f"sha{algorithm}", certificate).digest() == bytes.fromhex(value.replace(":", ""))
+        assert hashlib.new(f"sha{algorithm}", certificates[0]).digest() == bytes.fromhex(value.replace(":", ""))
 
 
 @spec("webrtc-pc 5.5")

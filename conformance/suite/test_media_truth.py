@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from av import AudioFrame, VideoFrame
 
-from conformance.asserts import Arrivals, connect
+from conformance.asserts import Arrivals, connect, within
 from conformance.media import PTIME, code_of, coded_picture, mono_samples, picture_track, pitch, tone_frame, track
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
@@ -174,8 +174,9 @@ async def test_times_of_pictures_run_as_fast_as_those_sent(peers: Peers, pair: P
 
 async def _hear(received: MediaStreamTrack, count: int = 50) -> list[AudioFrame]:
     """Return so many frames, from half a second after the first that is not silent."""
-    while np.abs(mono_samples(await _sound(received))).max() < 0.05:
-        pass
+    async with within(PATIENCE, "sound that can be heard"):
+        while np.abs(mono_samples(await _sound(received))).max() < 0.05:
+            pass
     for _ in range(25):
         await _sound(received)
     return [await _sound(received) for _ in range(count)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av import AudioFrame, VideoFrame
 
-from conformance.asserts import Arrivals, connect, local_of, negotiate
+from conformance.asserts import Arrivals, connect, local_of, negotiate, within
 from conformance.media import code_of, picture_track, tone_track, track
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
@@ -44,14 +44,12 @@ async def _send_video(
 
 
 async def _picture_of_width(received: Any, width: int) -> VideoFrame:
-    async def look() -> VideoFrame:
+    async with within(8, f"a picture of width {width}"):
         while True:
             frame = await received.recv()
             assert isinstance(frame, VideoFrame)
             if abs(frame.width - width) <= 2:
                 return frame
-
-    return await asyncio.wait_for(look(), 8)
 
 
 # --- capabilities ------------------------------------------------------------------------------------
@@ -94,7 +92,9 @@ def test_capabilities_of_an_unknown_kind_are_refused(target: Target) -> None:
 def _codec(target: Target, name: str) -> RTCRtpCodecCapability:
     with use_backend(target.name):
         codecs = RTCRtpSender.getCapabilities(name.partition("/")[0]).codecs
-    return next(codec for codec in codecs if codec.mimeType.lower() == name.lower())
+    found = [codec for codec in codecs if codec.mimeType.lower() == name.lower()]
+    assert found, f"{target} cannot send {name}"
+    return found[0]
 
 
 @spec("webrtc-pc 5.4", "RFC 9429 4.2.6")
@@ -166,7 +166,7 @@ async def test_parameters_describe_what_is_sent(peers: Peers, pair: Pair) -> Non
     _, _, sender, _ = await _send_video(peers, pair)
     parameters = sender.getParameters()
     assert [encoding.active for encoding in parameters.encodings] == [True]
-    assert parameters.codecs[0].mimeType.startswith("video/")
+    assert [codec.mimeType for codec in parameters.codecs[:1] if codec.mimeType.startswith("video/")]
     assert parameters.transactionId
     assert parameters.rtcp.cname
 
@@ -412,12 +412,10 @@ async def test_inactive_encoding_is_silent(peers: Peers, pair: Pair) -> None:
     parameters.encodings[0].active = False
     await _awaited(sender.setParameters(parameters))
 
-    async def until_a_second_is_empty() -> None:
+    async with within(8, "a second without a picture"):
         with suppress(TimeoutError):
             while True:
                 await asyncio.wait_for(received.recv(), 1)
-
-    await asyncio.wait_for(until_a_second_is_empty(), 8)
 
 
 @spec("RFC 7587 6.1")

@@ -69,8 +69,8 @@ async def test_every_section_has_a_mid_of_its_own(peers: Peers, target: Target) 
 @spec("RFC 8843 7.2")
 async def test_bundle_group_names_every_section(peers: Peers, target: Target) -> None:
     session, *sections = _split(await _full_offer(peers, target))
-    bundle = next(value.split()[1:] for value in _values(session, "group") if value.startswith("BUNDLE"))
-    assert sorted(bundle) == sorted(_values(section, "mid")[0] for section in sections)
+    bundles = [sorted(value.split()[1:]) for value in _values(session, "group") if value.startswith("BUNDLE")]
+    assert bundles == [sorted(_values(section, "mid")[0] for section in sections)]
 
 
 @spec("RFC 9429 5.2.1")

@@ -101,8 +101,8 @@ async def test_no_more_is_received_than_sent(peers: Peers, pair: Pair) -> None:
     offerer, answerer = await _sending(peers, pair)
     received, sent = dict(await answerer.getStats()), dict(await offerer.getStats())
     for kind in ("audio", "video"):
-        out = next(entry for entry in _of_type(sent, "outbound-rtp") if entry.kind == kind)
-        into = next(entry for entry in _of_type(received, "inbound-rtp") if entry.kind == kind)
+        (out,) = (entry for entry in _of_type(sent, "outbound-rtp") if entry.kind == kind)
+        (into,) = (entry for entry in _of_type(received, "inbound-rtp") if entry.kind == kind)
         assert 0 < into.packetsReceived <= out.packetsSent
         assert 0 < into.bytesReceived <= out.bytesSent
 

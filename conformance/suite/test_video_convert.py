@@ -247,6 +247,17 @@ def test_scaling_keeps_a_ramp_a_ramp(converter: VideoConverter, width: int, heig
         assert inner.max() <= 2.5
 
 
+@pytest.mark.parametrize("format", ["yuv420p", "rgba"])
+@pytest.mark.parametrize("across", [False, True])
+def test_scaling_down_heeds_every_pixel(converter: VideoConverter, format: str, across: bool) -> None:
+    frame = VideoFrame(64, 48, format)
+    for view in VideoConverter.to_ndarray(frame):
+        stripes = view.swapaxes(0, 1) if across else view
+        stripes[::2], stripes[1::2] = 20, 220
+    for view in VideoConverter.to_ndarray(converter.convert(frame, format, width=32, height=24)):
+        assert np.abs(view.astype(int) - 120)[1:-1, 1:-1].max() <= 1
+
+
 def test_scaling_turning_and_converting_at_once(converter: VideoConverter) -> None:
     frame = picture("yuv420p", 64, 48)
     result = converter.convert(frame, "rgb24", width=24, height=32, rotation=90, mirror=True)

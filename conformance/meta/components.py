@@ -1,0 +1,137 @@
+"""Proxies around the components of a good backend that are no connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from conformance.meta.naming import in_our_name
+from shim.spi.engines import (
+    AudioResampler,
+    CodecImplementation,
+    Conversion,
+    EncodedVideo,
+    EncoderSettings,
+    Hardware,
+    Mix,
+    SoundForm,
+    VideoCodec,
+    VideoConverter,
+    VideoDecoder,
+    VideoEncoder,
+)
+
+if TYPE_CHECKING:
+    from av import AudioFrame, VideoFrame
+
+CreateResampler = Callable[[SoundForm], AudioResampler]
+CreateEncoder = Callable[[EncoderSettings], VideoEncoder]
+CreateDecoder = Callable[[VideoCodec, Hardware], VideoDecoder]
+
+
+class ConverterProxy(VideoConverter):
+    """Stands for a converter of the good backend."""
+
+    def __init__(self, inner: VideoConverter) -> None:
+        self.inner = inner
+
+    def convert(self, frame: VideoFrame, wish: Conversion) -> VideoFrame:
+        with in_our_name():
+            return self.inner.convert(frame, wish)
+
+
+class ResamplerProxy(AudioResampler):
+    """Stands for a resampler of the good backend.
+
+    :param create: creates that.
+    """
+
+    def __init__(self, create: CreateResampler, target: SoundForm) -> None:
+        self.target = target
+        with in_our_name():
+            self.inner = create(target)
+
+    @property
+    def delay(self) -> float:
+        return self.inner.delay
+
+    def start(self, source: SoundForm, mix: Mix | None) -> None:
+        with in_our_name():
+            self.inner.start(source, mix)
+
+    def resample(self, frame: AudioFrame) -> list[AudioFrame]:
+        with in_our_name():
+            return self.inner.resample(frame)
+
+    def flush(self) -> list[AudioFrame]:
+        with in_our_name():
+            return self.inner.flush()
+
+
+class EncoderProxy(VideoEncoder):
+    """Stands for an encoder of the good backend.
+
+    :param create: creates that.
+    """
+
+    def __init__(self, create: CreateEncoder, settings: EncoderSettings) -> None:
+        with in_our_name():
+            self.inner = create(self.configured(settings))
+
+    # What a mutant may override besides the methods of the encoder.
+
+    def configured(self, settings: EncoderSettings) -> EncoderSettings:
+        """Return the settings that the good encoder gets."""
+        return settings
+
+    def encoded(self, picture: EncodedVideo) -> EncodedVideo:
+        """Return what becomes of an encoded picture."""
+        return picture
+
+    # --- VideoEncoder ---
+
+    @property
+    def implementation(self) -> CodecImplementation:
+        return self.inner.implementation
+
+    def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
+        with in_our_name():
+            return [self.encoded(picture) for picture in self.inner.encode(frame, key_frame=key_frame)]
+
+    def set_rates(self, bitrate: int, framerate: float) -> None:
+        with in_our_name():
+            self.inner.set_rates(bitrate, framerate)
+
+    def flush(self) -> list[EncodedVideo]:
+        with in_our_name():
+            return [self.encoded(picture) for picture in self.inner.flush()]
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class DecoderProxy(VideoDecoder):
+    """Stands for a decoder of the good backend.
+
+    :param create: creates that.
+    """
+
+    def __init__(self, create: CreateDecoder, codec: VideoCodec, hardware: Hardware) -> None:
+        with in_our_name():
+            self.inner = create(codec, hardware)
+
+    @property
+    def implementation(self) -> CodecImplementation:
+        return self.inner.implementation
+
+    def decode(self, data: bytes, pts: int, time_base: Fraction, *, key_frame: bool) -> list[VideoFrame]:
+        with in_our_name():
+            return self.inner.decode(data, pts, time_base, key_frame=key_frame)
+
+    def flush(self) -> list[VideoFrame]:
+        with in_our_name():
+            return self.inner.flush()
+
+    def close(self) -> None:
+        self.inner.close()
