@@ -42,7 +42,15 @@ def backend_info() -> BackendInfo:
         name="native",
         version=_version("webrtc-shim"),
         engine=f"aiortc {_version('aiortc')}",
-        components=frozenset({Component.PEER, Component.VIDEO_CONVERT, Component.AUDIO_RESAMPLE}),
+        components=frozenset(
+            {
+                Component.PEER,
+                Component.VIDEO_CONVERT,
+                Component.AUDIO_RESAMPLE,
+                Component.VIDEO_ENCODE,
+                Component.VIDEO_DECODE,
+            }
+        ),
         capabilities=CAPABILITIES,
         install="pip install webrtc-shim",
     )

@@ -11,13 +11,19 @@ from shim.spi.records import BackendInfo, ProbeResult
 if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioResampler,
+        EncoderSettings,
         EngineConfig,
         EventSink,
+        Hardware,
         Kind,
         PeerEngine,
         RtpCapabilities,
         SoundForm,
+        VideoCodec,
+        VideoCodecs,
         VideoConverter,
+        VideoDecoder,
+        VideoEncoder,
     )
 
 
@@ -67,3 +73,27 @@ def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
     from backends.native.audio_resample import NativeAudioResampler
 
     return NativeAudioResampler(target)
+
+
+@hookimpl
+def shim_video_codecs() -> VideoCodecs:
+    """Tell which encoders and decoders this FFmpeg has."""
+    from backends.native.codec_libraries import video_codecs
+
+    return video_codecs()
+
+
+@hookimpl
+def shim_create_video_encoder(settings: EncoderSettings) -> VideoEncoder:
+    """Create an encoder over FFmpeg's."""
+    from backends.native.codec_encoder import NativeVideoEncoder
+
+    return NativeVideoEncoder(settings)
+
+
+@hookimpl
+def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
+    """Create a decoder over FFmpeg's."""
+    from backends.native.codec_decoder import NativeVideoDecoder
+
+    return NativeVideoDecoder(codec, hardware)

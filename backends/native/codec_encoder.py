@@ -1,0 +1,259 @@
+"""Encodes pictures with FFmpeg's encoders, in software or hardware."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import av
+from av.video.frame import PictureType
+
+from backends.native.codec_hardware import find_encoder
+from backends.native.codec_libraries import LAYER_PATTERNS, LIBRARIES, NEVER, Library, RateChange, silence_svt
+from backends.native.codec_pace import Pace
+from backends.native.codec_presets import faster_than, preset_of, usual_speed
+from backends.native.video_encoders import PictureFilter
+from shim.spi.engines import CodecImplementation, EncodedVideo, EncoderSettings
+from shim.spi.errors import CapabilityError, OperationError
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+
+TICKS: Final = 90000
+TIME_BASE: Final = Fraction(1, TICKS)
+LONGEST_GAP: Final = 1.0
+"""Seconds between two pictures that an encoder is told: its credit of bits is to end somewhere."""
+LARGEST_PACE: Final = 8.0
+"""Between the rate that an encoder was opened with and another one: beyond that it is opened anew."""
+NOTICED: Final = 0.1
+"""Of a bit rate: a smaller change is not worth a key frame."""
+THREADED: Final = 640 * 360
+"""Pixels: threads for less cost more than they bring."""
+DELIMITER: Final = b"\x12\x00"
+"""A temporal delimiter of AV1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    pts: int
+    time_base: Fraction
+    layer: int
+
+
+class NativeVideoEncoder:
+    """The encoder of :mod:`shim.spi.engines`.
+
+    :raises CapabilityError: the codec has no such layers or size here, or the required hardware is not there.
+    """
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self._library = library_for(settings)
+        self._settings = settings
+        self._found = find_encoder(settings.codec, settings.hardware)
+        self._change = RateChange.KEY_FRAME if self._found.name else self._library.rate_change
+        self._speed = self._usual_speed(settings.width * settings.height) if settings.speed is None else settings.speed
+        self._steps = ""
+        self._pace = Pace()
+        self._filter = PictureFilter()
+        self._pending: dict[int, _Pending] = {}
+        self._left: list[EncodedVideo] = []
+        self._since_key = 0
+        self._clock = 0
+        self._last: Fraction | None = None
+        self._context: av.VideoCodecContext | None = self._open(settings)
+
+    @property
+    def implementation(self) -> CodecImplementation:
+        """See :attr:`shim.spi.engines.VideoEncoder.implementation`."""
+        if self._found.name:
+            return CodecImplementation(self._found.name, True, self._found.reason)
+        words = preset_of(self._settings.codec, self._speed).words
+        return CodecImplementation(self._library.name, False, self._found.reason + self._steps, words)
+
+    def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
+        """See :meth:`shim.spi.engines.VideoEncoder.encode`."""
+        started = time.perf_counter()
+        interval = self._settings.key_interval
+        is_key = key_frame or (interval is not None and self._since_key >= interval)
+        context = self._ready(self._size(frame), is_key=is_key)
+        own = self._filter.convert(frame, context.width, context.height)
+        own.pict_type = PictureType.I if is_key or not self._since_key else PictureType.NONE
+        self._since_key = 0 if is_key else self._since_key
+        own.pts, own.duration, own.time_base = *self._ticks(frame), TIME_BASE
+        pattern = LAYER_PATTERNS[self._settings.temporal_layers]
+        layer = pattern[self._since_key % len(pattern)]
+        self._pending[own.pts] = _Pending(frame.pts or 0, frame.time_base or TIME_BASE, layer)
+        self._since_key += 1
+        left, self._left = self._left, []
+        encoded = left + self._packets(context, own)
+        self._keep_up(time.perf_counter() - started)
+        return encoded
+
+    def set_rates(self, bitrate: int, framerate: float) -> None:
+        """See :meth:`shim.spi.engines.VideoEncoder.set_rates`.
+
+        AV1 and H265 pay with a key frame for more than a tenth; H264 only for more than it has had since the last one.
+        """
+        self._settings = replace(self._settings, bitrate=bitrate, framerate=framerate)
+        if self._context is None:
+            return
+        wanted, opened = _per_picture(self._settings), _per_picture(self._opened)
+        if self._change is RateChange.CLOCK:
+            outdated = not 1 / LARGEST_PACE <= bitrate / self._opened.bitrate <= LARGEST_PACE
+        elif self._change is RateChange.DOWNWARDS and wanted <= opened:
+            self._context.bit_rate, outdated = round(wanted * self._opened.framerate), False
+        else:
+            outdated = abs(wanted - opened) > NOTICED * opened
+        if outdated:
+            self._left += self.flush()
+
+    def flush(self) -> list[EncodedVideo]:
+        """See :meth:`shim.spi.engines.VideoEncoder.flush`."""
+        context, self._context = self._context, None
+        left, self._left = self._left, []
+        # One that was given nothing yet has nothing to end.
+        return left if context is None or not context.is_open else left + self._packets(context, None)
+
+    def close(self) -> None:
+        """See :meth:`shim.spi.engines.VideoEncoder.close`."""
+        if self._context is not None:
+            self.flush()
+
+    def _usual_speed(self, pixels: int) -> int:
+        return usual_speed(self._settings.codec, pixels, self._settings.framerate, _cores(self._settings))
+
+    def _size(self, frame: VideoFrame) -> tuple[int, int]:
+        check_size(self._settings.codec, frame.width, frame.height)
+        sides = (side & ~1 if self._library.even else side for side in (frame.width, frame.height))
+        width, height = (max(side, self._library.smallest) for side in sides)
+        return width, height
+
+    def _ready(self, size: tuple[int, int], *, is_key: bool) -> av.VideoCodecContext:
+        """Return the open encoder, a new one if it cannot go on."""
+        context = self._context
+        same = context is not None and (context.width, context.height) == size
+        if context is not None and same and not (is_key and self._breaks_layers()):
+            return context
+        if not same and self._settings.speed is None:
+            self._speed = self._usual_speed(size[0] * size[1])
+        self._left += self.flush()
+        self._context = self._open(replace(self._settings, width=size[0], height=size[1]))
+        return self._context
+
+    def _breaks_layers(self) -> bool:
+        """Tell whether a key frame here would be one of an upper layer: libvpx does not begin its pattern anew."""
+        pattern = LAYER_PATTERNS[self._settings.temporal_layers]
+        return self._change is RateChange.CLOCK and self._since_key % len(pattern) != 0
+
+    def _open(self, settings: EncoderSettings) -> av.VideoCodecContext:
+        self._opened, self._since_key, self._clock, self._last = settings, 0, 0, None
+        self._pending.clear()
+        if self._found.name:
+            return opened(self._found.name, settings, dict(self._found.options))
+        silence_svt()
+        width, height = (max(side, self._library.smallest) for side in (settings.width, settings.height))
+        sized = replace(settings, width=width, height=height)
+        options = self._library.options(sized) | dict(preset_of(settings.codec, self._speed).options)
+        return opened(self._library.name, sized, options)
+
+    def _ticks(self, frame: VideoFrame) -> tuple[int, int]:
+        """Return the encoder's time of a picture, and how long it lasts.
+
+        The rate control of libvpx counts bits per second of these times. A clock at another pace is another bit rate,
+        at once and without a key frame.
+        """
+        now = (frame.pts or 0) * (frame.time_base or TIME_BASE)
+        passed = 1 / self._settings.framerate if self._last is None else min(float(now - self._last), LONGEST_GAP)
+        pace = self._settings.bitrate / self._opened.bitrate if self._change is RateChange.CLOCK else 1.0
+        ticks = max(1, round(passed * pace * TICKS))
+        self._last, self._clock = now, self._clock + ticks
+        return self._clock, ticks
+
+    def _packets(self, context: av.VideoCodecContext, frame: VideoFrame | None) -> list[EncodedVideo]:
+        try:
+            return [self._described(packet, context) for packet in context.encode(frame)]
+        except (av.FFmpegError, ValueError) as exc:
+            self._context = None
+            raise OperationError(f"{context.name} failed: {exc}. It goes on with a key frame") from exc
+
+    def _described(self, packet: Packet[Any], context: av.VideoCodecContext) -> EncodedVideo:
+        pending = self._pending.pop(packet.pts or 0)
+        return EncodedVideo(
+            bytes(packet).removeprefix(DELIMITER) if self._settings.codec == "AV1" else bytes(packet),
+            pending.pts,
+            pending.time_base,
+            packet.is_keyframe,
+            context.width,
+            context.height,
+            pending.layer,
+        )
+
+    def _keep_up(self, seconds: float) -> None:
+        """Step down when pictures take longer than there is time for them, unless the speed was asked for."""
+        if self._settings.speed is not None or not self._pace.note(seconds, 1 / self._settings.framerate):
+            return
+        faster = faster_than(self._settings.codec, self._speed)
+        if faster is not None and not self._found.name:
+            self._steps = f"; stepped down from {preset_of(self._settings.codec, self._speed).words}: it fell behind"
+            self._speed = faster
+            self._left += self.flush()
+
+
+def library_for(settings: EncoderSettings) -> Library:
+    """Return the encoder for these settings.
+
+    :raises CapabilityError: it does not do what they ask for.
+    """
+    library = LIBRARIES[settings.codec]
+    if settings.temporal_layers > library.layers:
+        able = ", ".join(name for name, other in LIBRARIES.items() if other.layers >= settings.temporal_layers)
+        raise CapabilityError(
+            f"VideoEncoder: {settings.codec} has {library.layers} temporal layer here, not "
+            f"{settings.temporal_layers}. {able} have",
+            backend="native",
+        )
+    check_size(settings.codec, settings.width, settings.height)
+    return library
+
+
+def check_size(codec: str, width: int, height: int) -> None:
+    """Refuse pictures that the codec has no room for.
+
+    :raises CapabilityError: a side is too long.
+    """
+    largest = next(library.largest for name, library in LIBRARIES.items() if name == codec)
+    if max(width, height) > largest:
+        raise CapabilityError(
+            f"VideoEncoder: {width}x{height} is larger than the {largest} that {codec} has. Take VP9 or AV1",
+            backend="native",
+        )
+
+
+def opened(name: str, settings: EncoderSettings, options: dict[str, str]) -> av.VideoCodecContext:
+    """Return an encoder that is ready.
+
+    :raises OperationError: it refuses the settings.
+    """
+    context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+    context.width, context.height, context.bit_rate = settings.width, settings.height, settings.bitrate
+    context.pix_fmt, context.time_base = "yuv420p", TIME_BASE
+    context.framerate = Fraction(settings.framerate).limit_denominator(1001)
+    context.gop_size = NEVER
+    context.thread_count = _cores(settings) if settings.width * settings.height >= THREADED else 1
+    context.options = options
+    try:
+        context.open()
+    except (av.FFmpegError, ValueError) as exc:
+        raise OperationError(f"VideoEncoder: {name} refuses {settings.width}x{settings.height}: {exc}") from exc
+    return context
+
+
+def _cores(settings: EncoderSettings) -> int:
+    return min(settings.threads or NEVER, os.cpu_count() or 1)
+
+
+def _per_picture(settings: EncoderSettings) -> float:
+    return settings.bitrate / settings.framerate

@@ -1,0 +1,239 @@
+"""Encoders and decoders in hardware: what FFmpeg names, what the machine has, and what really works.
+
+Nothing is known before it has been tried: a name in FFmpeg says that it was compiled in, a device that it is there.
+Only a picture that comes out says that it works. Not tried on such hardware here: the tests describe machines instead.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+import av
+import numpy as np
+
+from shim.spi.engines import Hardware, VideoCodec
+from shim.spi.errors import CapabilityError
+
+if TYPE_CHECKING:
+    from av import Packet
+
+TRIAL_SIDE: Final = 256
+"""Pixels: some hardware takes nothing smaller."""
+SOFTWARE: Final = "software, as asked for"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What there is to look for hardware on. The tests describe others.
+
+    :param system: as `sys.platform`.
+    :param encoders: names of FFmpeg's.
+    :param decoders: likewise.
+    :param has_path: whether a file matches a pattern under the root.
+    :param has_library: whether a shared library of this name can be found.
+    """
+
+    system: str
+    encoders: frozenset[str]
+    decoders: frozenset[str]
+    has_path: Callable[[str], bool]
+    has_library: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A way to hardware.
+
+    :param suffix: of the names of its encoders.
+    :param reader: of the names of its decoders; empty if FFmpeg has none of their own.
+    :param systems: where it exists, as `sys.platform` begins.
+    :param paths: patterns of device files, of which one must be there.
+    :param libraries: of the driver, of which one must be there.
+    :param options: that make the encoder a real-time one.
+    """
+
+    title: str
+    suffix: str
+    reader: str
+    systems: tuple[str, ...]
+    paths: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def lacks(self, machine: Machine) -> str:
+        """Return what the machine does not have, empty if all is there."""
+        if not machine.system.startswith(self.systems):
+            return f"not on {machine.system}"
+        if self.paths and not any(machine.has_path(pattern) for pattern in self.paths):
+            return f"no {' or '.join(self.paths)}"
+        if self.libraries and not any(machine.has_library(name) for name in self.libraries):
+            return f"no library {' or '.join(self.libraries)}"
+        return ""
+
+
+KINDS: Final = (
+    Kind(
+        *("NVENC", "nvenc", "cuvid", ("linux", "win32")),
+        libraries=("nvidia-encode", "nvEncodeAPI64"),
+        options={"preset": "p2", "tune": "ull", "rc": "cbr", "zerolatency": "1", "delay": "0", "forced-idr": "1"},
+    ),
+    Kind(
+        *("VideoToolbox", "videotoolbox", "", ("darwin", "ios")),
+        options={"realtime": "1", "prio_speed": "1", "allow_sw": "0"},
+    ),
+    Kind("MediaCodec", "mediacodec", "mediacodec", ("android",), options={"bitrate_mode": "cbr"}),
+    Kind(
+        *("AMF", "amf", "amf", ("linux", "win32")),
+        libraries=("amfrt64",),
+        options={"usage": "ultralowlatency", "rc": "cbr", "forced_idr": "1"},
+    ),
+    Kind(
+        *("QSV", "qsv", "qsv", ("linux", "win32")),
+        libraries=("mfx-gen", "mfxhw64", "libmfx-gen", "libmfxhw64"),
+        options={"async_depth": "1", "preset": "veryfast", "forced_idr": "1"},
+    ),
+    Kind("VAAPI", "vaapi", "", ("linux",), ("dev/dri/renderD*",), options={"async_depth": "1", "rc_mode": "CBR"}),
+    Kind("V4L2", "v4l2m2m", "v4l2m2m", ("linux",), ("dev/video1?",)),
+)
+"""Best first."""
+_STEMS: Final[dict[VideoCodec, str]] = {"VP8": "vp8", "VP9": "vp9", "H264": "h264", "H265": "hevc", "AV1": "av1"}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What came of a search.
+
+    :param name: FFmpeg's, empty for software.
+    :param reason: why, one line.
+    :param options: for it.
+    """
+
+    name: str
+    reason: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+Trial = Callable[[str, Mapping[str, str]], None]
+"""Makes one picture with a codec of this name and with options; raises if it does not work."""
+
+
+def this_machine() -> Machine:
+    """Return what is here."""
+    root = Path(sys.executable).anchor or "/"
+    return Machine(
+        sys.platform,
+        _names("w"),
+        _names("r"),
+        lambda pattern: any(Path(root).glob(pattern)),
+        lambda name: ctypes.util.find_library(name) is not None,
+    )
+
+
+def _names(mode: Literal["r", "w"]) -> frozenset[str]:
+    return frozenset(name for name in av.codecs_available if _is_there(name, mode))
+
+
+def _is_there(name: str, mode: Literal["r", "w"]) -> bool:
+    try:
+        av.Codec(name, mode)
+    except ValueError:
+        return False
+    return True
+
+
+def find_encoder(codec: VideoCodec, wish: Hardware) -> Found:
+    """Return an encoder in hardware that has encoded a picture, or software with the reason.
+
+    :raises CapabilityError: it is required and there is none.
+    """
+    return _found(codec, wish, "encoder")
+
+
+def find_decoder(codec: VideoCodec, wish: Hardware) -> Found:
+    """Likewise for a decoder."""
+    return _found(codec, wish, "decoder")
+
+
+def search(codec: VideoCodec, machine: Machine, trial: Trial, *, decoder: bool = False) -> Found:
+    """Try each kind; return the first that works, or software with the reason for each.
+
+    :param trial: a codec on this machine.
+    """
+    tried: list[str] = []
+    names = machine.decoders if decoder else machine.encoders
+    for kind in KINDS:
+        suffix = kind.reader if decoder else kind.suffix
+        name = f"{_STEMS[codec]}_{suffix}"
+        lack = kind.lacks(machine) or ("" if suffix and name in names else "not in this FFmpeg")
+        if not lack:
+            try:
+                trial(name, {} if decoder else kind.options)
+            except (av.FFmpegError, ValueError, RuntimeError) as exc:
+                lack = f"{name} failed: {getattr(exc, 'strerror', None) or exc}"
+            else:
+                return Found(name, f"{kind.title} works; before it {_told(tried)}", {} if decoder else kind.options)
+        tried.append(f"{kind.title}: {lack}")
+    return Found("", f"software, since no hardware does {codec} ({_told(tried)})")
+
+
+def _told(tried: list[str]) -> str:
+    return "; ".join(tried) or "nothing was tried"
+
+
+def _found(codec: VideoCodec, wish: Hardware, role: str) -> Found:
+    if wish == "never":
+        return Found("", SOFTWARE)
+    found = _searched(codec, role)
+    if wish == "require" and not found.name:
+        raise CapabilityError(
+            f"no {role} of {codec} in hardware works here: {found.reason}. Use hardware='prefer'", backend="native"
+        )
+    return found
+
+
+@lru_cache(maxsize=16)
+def _searched(codec: VideoCodec, role: str) -> Found:
+    machine = this_machine()
+    if role == "encoder":
+        return search(codec, machine, try_encoder)
+    return search(codec, machine, lambda name, _: try_decoder(name, codec), decoder=True)
+
+
+def try_encoder(name: str, options: Mapping[str, str]) -> None:
+    """Encode one picture.
+
+    :raises av.FFmpegError: that does not work.
+    :raises ValueError: nothing came out.
+    """
+    if not trial_packets(name, options):
+        raise ValueError("no picture came out")
+
+
+def try_decoder(name: str, codec: VideoCodec) -> None:
+    """Decode one picture that software has encoded; raises likewise."""
+    from backends.native.codec_libraries import LIBRARIES, silence_svt
+
+    silence_svt()
+
+    context = cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
+    pictures = [picture for packet in trial_packets(LIBRARIES[codec].name, {}) for picture in context.decode(packet)]
+    if not pictures and not context.decode(None):
+        raise ValueError("no picture came out")
+
+
+def trial_packets(name: str, options: Mapping[str, str]) -> list[Packet[Any]]:
+    """Return what an encoder makes of one grey picture."""
+    context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+    context.width = context.height = TRIAL_SIDE
+    context.bit_rate, context.pix_fmt, context.options = 500_000, "yuv420p", dict(options)
+    context.time_base, context.framerate = Fraction(1, 30), Fraction(30)
+    frame = av.VideoFrame.from_ndarray(np.full((TRIAL_SIDE * 3 // 2, TRIAL_SIDE), 128, np.uint8), "yuv420p")
+    frame.pts = 0
+    return [*context.encode(frame), *context.encode(None)]

@@ -1,0 +1,80 @@
+"""How fast and how good each encoder is: one table, and the choice made from it.
+
+The costs are measured by ``python -m benchmarks.presets``, which prints the table of docs/media.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shim.spi.engines import VideoCodec
+
+BUDGET: Final = 0.5
+"""Of the time that all cores have between two pictures: the rest is for those who make, send and show them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One setting of an encoder.
+
+    :param words: the setting, in the words of the encoder.
+    :param options: of FFmpeg.
+    :param cost: milliseconds of one core for a million pixels.
+    """
+
+    words: str
+    options: Mapping[str, str]
+    cost: float
+
+
+def _svt(preset: int, cost: float) -> Preset:
+    return Preset(f"preset {preset}", {"preset": str(preset)}, cost)
+
+
+def _vpx(speed: int, cost: float) -> Preset:
+    return Preset(f"cpu-used {speed}", {"cpu-used": str(speed)}, cost)
+
+
+def _x26(preset: str, cost: float, words: str = "", **options: str) -> Preset:
+    return Preset(f"preset {preset}{words}", {"preset": preset, **options}, cost)
+
+
+PRESETS: Final[Mapping[VideoCodec, tuple[tuple[int, Preset], ...]]] = {
+    "AV1": ((0, _svt(8, 14.0)), (3, _svt(9, 9.0)), (6, _svt(10, 6.5)), (8, _svt(12, 4.5))),
+    "VP9": ((0, _vpx(5, 36.0)), (3, _vpx(6, 24.0)), (5, _vpx(7, 16.0)), (7, _vpx(8, 14.0)), (9, _vpx(9, 12.0))),
+    "VP8": ((0, _vpx(-4, 32.0)), (3, _vpx(-6, 20.0)), (5, _vpx(-8, 14.0)), (7, _vpx(-12, 10.0)), (9, _vpx(-16, 8.0))),
+    "H264": (
+        (0, _x26("medium", 70.0)),
+        (2, _x26("faster", 40.0)),
+        (4, _x26("veryfast", 24.0)),
+        (6, _x26("superfast", 12.0)),
+        (9, _x26("ultrafast", 6.5, ", CABAC", coder="ac")),
+    ),
+    "H265": ((0, _x26("veryfast", 90.0)), (4, _x26("superfast", 50.0)), (7, _x26("ultrafast", 36.0))),
+}
+"""For each codec, from the best to the fastest: the speed of the API from which a preset is used, and the preset."""
+
+
+def preset_of(codec: VideoCodec, speed: int) -> Preset:
+    """Return the preset for a speed of 0 to 10."""
+    return [preset for least, preset in PRESETS[codec] if least <= speed][-1]
+
+
+def usual_speed(codec: VideoCodec, pixels: int, framerate: float, cores: int) -> int:
+    """Return the speed of the best preset that keeps up with a frame rate.
+
+    :param pixels: of a picture.
+    :param cores: that may be used.
+    """
+    room = BUDGET * cores * 1000 / framerate
+    for speed, preset in PRESETS[codec]:
+        if preset.cost * pixels / 1e6 <= room:
+            return speed
+    return PRESETS[codec][-1][0]
+
+
+def faster_than(codec: VideoCodec, speed: int) -> int | None:
+    """Return the speed of the next faster preset, `None` if there is none."""
+    return next((least for least, _ in PRESETS[codec] if least > speed), None)
