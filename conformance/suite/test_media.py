@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
