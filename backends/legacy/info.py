@@ -38,6 +38,16 @@ CAPABILITIES: Final = CORE | {
     Capability.OPUS_PARAMETERS,
 }
 
+COMPONENTS: Final = frozenset(
+    {
+        Component.PEER,
+        Component.VIDEO_CONVERT,
+        Component.AUDIO_RESAMPLE,
+        Component.VIDEO_ENCODE,
+        Component.VIDEO_DECODE,
+    }
+)
+
 
 def backend_info() -> BackendInfo:
     """Describe the backend without loading the library."""
@@ -46,7 +56,7 @@ def backend_info() -> BackendInfo:
         name=NAME,
         version=VERSION,
         engine=ENGINE if loaded is None else loaded.version,
-        components=frozenset({Component.PEER, Component.VIDEO_CONVERT, Component.AUDIO_RESAMPLE}),
+        components=COMPONENTS,
         capabilities=frozenset(CAPABILITIES),
         install=ffi.INSTALL,
     )

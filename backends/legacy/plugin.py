@@ -9,13 +9,19 @@ from shim.spi.hookspecs import hookimpl
 if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioResampler,
+        EncoderSettings,
         EngineConfig,
         EventSink,
+        Hardware,
         Kind,
         PeerEngine,
         RtpCapabilities,
         SoundForm,
+        VideoCodec,
+        VideoCodecs,
         VideoConverter,
+        VideoDecoder,
+        VideoEncoder,
     )
     from shim.spi.records import BackendInfo, ProbeResult
 
@@ -66,3 +72,27 @@ def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
     from backends.legacy.resample import LegacyAudioResampler
 
     return LegacyAudioResampler(target)
+
+
+@hookimpl
+def shim_video_codecs() -> VideoCodecs:
+    """Name libwebrtc's codecs; loads nothing."""
+    from backends.legacy.codecs import video_codecs
+
+    return video_codecs()
+
+
+@hookimpl
+def shim_create_video_encoder(settings: EncoderSettings) -> VideoEncoder:
+    """Create one of libwebrtc's software encoders."""
+    from backends.legacy.encode import LegacyVideoEncoder
+
+    return LegacyVideoEncoder(settings)
+
+
+@hookimpl
+def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
+    """Create one of libwebrtc's software decoders."""
+    from backends.legacy.decode import LegacyVideoDecoder
+
+    return LegacyVideoDecoder(codec, hardware)

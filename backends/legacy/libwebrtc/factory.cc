@@ -15,10 +15,8 @@
 #include <api/call/call_factory_interface.h>
 #include <api/task_queue/default_task_queue_factory.h>
 #include <api/transport/field_trial_based_config.h>
-#include <api/video_codecs/builtin_video_decoder_factory.h>
 #include <api/video_codecs/builtin_video_encoder_factory.h>
 #include <media/engine/webrtc_media_engine.h>
-#include <rtc_base/logging.h>
 #include <rtc_base/ssl_adapter.h>
 #include <rtc_base/ssl_stream_adapter.h>
 #include <system_wrappers/include/field_trial.h>
@@ -27,7 +25,9 @@
 #include <thread>
 
 #include "audio_device.h"
+#include "h264_guard.h"
 #include "neteq.h"
+#include "quiet.h"
 #include "sctp.h"
 
 namespace rtc_shim {
@@ -37,10 +37,8 @@ using webrtc::FieldTrialBasedConfig;
 
 void InitializeOnce() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    rtc::LogMessage::LogToDebug(rtc::LS_NONE);
-    rtc::InitializeSSL();
-  });
+  QuietOnce();
+  std::call_once(once, [] { rtc::InitializeSSL(); });
 }
 
 // Field trials are global to libwebrtc, which keeps the pointer to the text.
@@ -168,7 +166,7 @@ void Factory::AddMedia(const rtc_factory_options& options,
   media.audio_encoder_factory = NewAudioEncoders();
   media.audio_decoder_factory = NewAudioDecoders();
   media.video_encoder_factory = webrtc::CreateBuiltinVideoEncoderFactory();
-  media.video_decoder_factory = webrtc::CreateBuiltinVideoDecoderFactory();
+  media.video_decoder_factory = NewVideoDecoders();
   media.trials = dependencies.trials.get();
   dependencies.media_engine = cricket::CreateMediaEngine(std::move(media));
   dependencies.call_factory = webrtc::CreateCallFactory();
@@ -216,7 +214,6 @@ using rtc_shim::Factory;
 using rtc_shim::Guard;
 using rtc_shim::Object;
 using rtc_shim::Registry;
-using rtc_shim::Require;
 using rtc_shim::Type;
 
 extern "C" {
@@ -228,15 +225,6 @@ int64_t rtc_factory_new(const rtc_factory_options* options) {
 int rtc_factory_free(int64_t factory) {
   return Guard([&] {
     Registry::Instance().Take<Factory>(factory)->Shutdown();
-    return int{RTC_OK};
-  });
-}
-
-int rtc_set_log_level(int level) {
-  return Guard([&] {
-    Require(level >= 0 && level <= 4, "level must be 0 to 4");
-    rtc_shim::InitializeOnce();
-    rtc::LogMessage::LogToDebug(static_cast<rtc::LoggingSeverity>(level));
     return int{RTC_OK};
   });
 }

@@ -38,6 +38,10 @@ const char* TypeName(Type type) {
       return "channel";
     case Type::kResampler:
       return "resampler";
+    case Type::kEncoder:
+      return "encoder";
+    case Type::kDecoder:
+      return "decoder";
   }
   return "unknown";
 }

@@ -24,6 +24,8 @@ enum class Type : int64_t {
   kFrame,
   kChannel,
   kResampler,
+  kEncoder,
+  kDecoder,
 };
 
 // Base of all that has a handle. Derived classes define `static constexpr Type kType`.

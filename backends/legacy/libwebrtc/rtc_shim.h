@@ -54,7 +54,8 @@ enum rtc_error {
       -102, /* data channel: above the limit of the remote side; the channel stays open */
   RTC_ERR_WOULD_OVERFLOW = -103, /* data channel: too much is buffered; wait for RTC_EV_CHANNEL_BUFFERED */
   RTC_ERR_NO_MEMORY = -104,
-  RTC_ERR_EXCEPTION = -105 /* another C++ exception was stopped at this boundary */
+  RTC_ERR_EXCEPTION = -105, /* another C++ exception was stopped at this boundary */
+  RTC_ERR_OPERATION_FAILED = -106 /* a codec could not do it */
 };
 
 /* Copies the text of the last error of the calling thread into `buf` (truncated, NUL-terminated); returns its
@@ -605,6 +606,68 @@ int64_t rtc_resampler_ready(int64_t resampler, int samples, int flush);
 int rtc_resampler_run(int64_t resampler, const rtc_pcm* in, const rtc_pcm* out, int flush);
 
 int rtc_resampler_free(int64_t resampler);
+
+/* ------------------------------------------------------------------------------------------------ video codecs */
+
+enum rtc_video_codec { RTC_VP8 = 0, RTC_VP9 = 1, RTC_H264 = 2 };
+enum { RTC_SPEED_DEFAULT = -1 };
+
+typedef struct rtc_encoder_options {
+  int codec;           /* rtc_video_codec */
+  int width;           /* of the pictures to begin with, 1 to 16384 */
+  int height;          /* likewise */
+  int bitrate;         /* bits per second, from 1000 on */
+  double framerate;    /* above 0, at most 1000 */
+  int temporal_layers; /* 1 to 3 */
+  int cores;           /* what libwebrtc is told; it chooses its threads by this and the size. 1 to 256 */
+  int speed; /* VP8: complexity, 0 (normal, fastest) to 3 (most); VP9: libvpx' cpu-used, 0 to 9; H264: not used. Or
+                RTC_SPEED_DEFAULT */
+  int screen; /* 1: a desktop or slides */
+} rtc_encoder_options;
+
+typedef struct rtc_encoded {
+  const uint8_t* data; /* valid until the next call with this encoder */
+  size_t size;
+  int key_frame;
+  int temporal_layer;
+  int width, height;
+} rtc_encoded;
+
+/* A synchronous software encoder; no thread outlives its calls but those that the codec's library keeps. Frames are
+ * never dropped for the sake of the rate. RTC_ERR_UNSUPPORTED_PARAMETER: the codec cannot have this size. */
+int64_t rtc_encoder_new(const rtc_encoder_options* options);
+
+/* Aims at this from the next picture on; ranges as in rtc_encoder_options. */
+int rtc_encoder_set_rates(int64_t encoder, int bitrate, double framerate);
+
+/* Encodes a picture, RTC_I420 or RTC_NV12, which is only read. One of another size than before begins with a key
+ * frame; after an error the next one is a key frame. Returns 1 with *out set, or 0 if the encoder gave nothing. */
+int rtc_encoder_encode(int64_t encoder, const rtc_picture* picture, int key_frame, rtc_encoded* out);
+
+/* -> string: what encodes, e.g. "libvpx". */
+int64_t rtc_encoder_name(int64_t encoder);
+int rtc_encoder_free(int64_t encoder);
+
+typedef struct rtc_decoded {
+  int format; /* RTC_I420, RTC_I422, RTC_I444 or RTC_I010 */
+  int width, height;
+  int range;  /* of the bitstream: 0 unknown, 1 limited, 2 full */
+  int matrix; /* of the bitstream, as ITU-T H.273 numbers them; 2 unknown */
+} rtc_decoded;
+
+/* A synchronous software decoder. cores: the most threads, 1 to 256. */
+int64_t rtc_decoder_new(int codec, int cores);
+
+/* Decodes one picture; any bytes will do. Returns 1 with *out set, 0 if there is none to show, or
+ * RTC_ERR_OPERATION_FAILED: the bitstream is damaged. The decoder can go on with a key frame. */
+int rtc_decoder_decode(int64_t decoder, const uint8_t* data, size_t size, int key_frame, rtc_decoded* out);
+
+/* Copies the picture that was decoded last, once, to planes of the same format and size. */
+int rtc_decoder_take(int64_t decoder, const rtc_picture* dst);
+
+/* -> string: what decodes, e.g. "FFmpeg". */
+int64_t rtc_decoder_name(int64_t decoder);
+int rtc_decoder_free(int64_t decoder);
 
 #pragma GCC visibility pop
 
