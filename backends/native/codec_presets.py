@@ -43,7 +43,7 @@ def _x26(preset: str, cost: float, words: str = "", **options: str) -> Preset:
 
 PRESETS: Final[Mapping[VideoCodec, tuple[tuple[int, Preset], ...]]] = {
     "AV1": ((0, _svt(8, 14.0)), (3, _svt(9, 9.0)), (6, _svt(10, 6.5)), (8, _svt(12, 4.5))),
-    "VP9": ((0, _vpx(5, 36.0)), (3, _vpx(6, 24.0)), (5, _vpx(7, 16.0)), (7, _vpx(8, 14.0)), (9, _vpx(9, 12.0))),
+    "VP9": ((0, _vpx(5, 36.0)), (3, _vpx(6, 24.0)), (5, _vpx(7, 16.0)), (8, _vpx(8, 14.0))),
     "VP8": ((0, _vpx(-4, 32.0)), (3, _vpx(-6, 20.0)), (5, _vpx(-8, 14.0)), (7, _vpx(-12, 10.0)), (9, _vpx(-16, 8.0))),
     "H264": (
         (0, _x26("medium", 70.0)),
