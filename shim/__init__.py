@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from shim.api.peerconnection import RTCPeerConnection
     from shim.api.receiving import RTCIceCandidateErrorEvent
     from shim.api.rtp import RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, RTCTrackEvent
+    from shim.api.sframe import SFrame
+    from shim.api.sframe_cipher import SFrameError
     from shim.api.stats import (
         RTCInboundRtpStreamStats,
         RTCOutboundRtpStreamStats,
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
         RTCTransportStats,
     )
     from shim.api.tracks import AudioStreamTrack, MediaStreamTrack, PushTrack, VideoStreamTrack
+    from shim.api.transforms import RTCTransformCounts
     from shim.api.transports import RTCDtlsTransport, RTCIceGatherer, RTCIceTransport, RTCSctpTransport
     from shim.api.values import (
         RTCDtlsFingerprint,
@@ -55,7 +58,14 @@ if TYPE_CHECKING:
     from shim.api.video_encoder import VideoEncoder
     from shim.flags.context import use_backend
     from shim.spi.capabilities import Capability, Component
-    from shim.spi.engines import BitrateBounds, CodecImplementation, EncodedVideo, OpusParameters, VideoCodecs
+    from shim.spi.engines import (
+        BitrateBounds,
+        CodecImplementation,
+        EncodedFrameInfo,
+        EncodedVideo,
+        OpusParameters,
+        VideoCodecs,
+    )
     from shim.spi.errors import (
         BackendContractError,
         BackendUnavailableError,
@@ -88,6 +98,7 @@ __all__ = [
     "CodecImplementation",
     "Component",
     "Decision",
+    "EncodedFrameInfo",
     "EncodedVideo",
     "FlagConfigError",
     "HybridResampler",
@@ -146,7 +157,10 @@ __all__ = [
     "RTCSessionDescription",
     "RTCStatsReport",
     "RTCTrackEvent",
+    "RTCTransformCounts",
     "RTCTransportStats",
+    "SFrame",
+    "SFrameError",
     "SdpSyntaxError",
     "ShimError",
     "VideoCodecs",
@@ -199,6 +213,8 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "RTCRtpTransceiver",
         "RTCTrackEvent",
     ),
+    "shim.api.sframe": ("SFrame",),
+    "shim.api.sframe_cipher": ("SFrameError",),
     "shim.api.stats": (
         "RTCInboundRtpStreamStats",
         "RTCOutboundRtpStreamStats",
@@ -213,6 +229,7 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "PushTrack",
         "VideoStreamTrack",
     ),
+    "shim.api.transforms": ("RTCTransformCounts",),
     "shim.api.transports": (
         "RTCDtlsTransport",
         "RTCIceGatherer",
@@ -239,6 +256,7 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
     "shim.spi.engines": (
         "BitrateBounds",
         "CodecImplementation",
+        "EncodedFrameInfo",
         "EncodedVideo",
         "OpusParameters",
         "VideoCodecs",

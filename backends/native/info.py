@@ -30,6 +30,7 @@ CAPABILITIES = CORE | {
     Capability.SEND_PARAMETERS,
     Capability.DTMF,
     Capability.ENCODED_SEND,
+    Capability.ENCODED_TRANSFORM,
     Capability.BITRATE_BOUNDS,
     Capability.JITTER_TARGET,
     Capability.OPUS_PARAMETERS,

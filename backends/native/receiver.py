@@ -43,8 +43,9 @@ from backends.native.media_stats import (
 from backends.native.payloads import unpack
 from backends.native.private import RtpReceiverEnd
 from backends.native.reports import HeardSources, ReceptionReports
+from backends.native.transforming import ReceiverTransform
 from backends.native.video_jitter import VideoBuffer
-from shim.spi.engines import EngineConfig, MediaSink, RtpSource
+from shim.spi.engines import EngineConfig, FrameTransform, MediaSink, RtpSource
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class MediaReceiver(RtpReceiverEnd):
         self._reports = ReceptionReports()
         self._sources = HeardSources()
         self._counters = InboundCounters()
+        self._transform = ReceiverTransform("audio" if kind == "audio" else "video")
 
     # --- what the session calls ---
 
@@ -121,6 +123,10 @@ class MediaReceiver(RtpReceiverEnd):
         if self._buffer is not None:
             self._buffer.set_target(self._target)
             self._on_timer()
+
+    def set_transform(self, transform: FrameTransform | None) -> None:
+        """Let whole frames pass through this before they are decoded."""
+        self._transform.use(transform)
 
     def rtp_sources(self) -> tuple[RtpSource, ...]:
         """Return who was heard in the last ten seconds."""
@@ -274,8 +280,10 @@ class MediaReceiver(RtpReceiverEnd):
             pts = self._pts.map(frame.timestamp, codec.clockRate, now)
             if (mime := self._mimes[frame.payload_type]) == TELEPHONE_EVENT:
                 self._decoder.play(frame, pts, codec.clockRate)
-            else:
+            elif self._transform.apply(frame, codec.mimeType, self._ssrc or 0):
                 self._decode(mime, frame, pts)
+            elif self._transform.asks_for_key_frame(now):
+                self._want_key_frame()
 
     def _decode(self, mime: str, frame: MediaFrame, pts: int) -> None:
         if self.kind == "audio":

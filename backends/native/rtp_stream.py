@@ -59,6 +59,10 @@ class RtpStream:
         self._origin = self.timestamp_now() if self.packets else self._origin
         self._clock_rate = clock_rate
 
+    def timestamp_of(self, tick: int) -> int:
+        """Return the RTP timestamp of a frame."""
+        return (self._origin + tick) & 0xFFFFFFFF
+
     def timestamp_now(self) -> int:
         """Return the RTP timestamp of this moment."""
         if not self.packets:
@@ -68,7 +72,7 @@ class RtpStream:
 
     async def send_frame(self, frame: EncodedFrame, payload_type: int) -> None:
         """Send all packets of a frame."""
-        timestamp = (self._origin + frame.timestamp) & 0xFFFFFFFF
+        timestamp = self.timestamp_of(frame.timestamp)
         self._last, self._sent_at = timestamp, time.monotonic()
         last = len(frame.payloads) - 1
         for index, payload in enumerate(frame.payloads):

@@ -45,8 +45,9 @@ from backends.native.media_stats import (
 )
 from backends.native.private import RtpSenderEnd
 from backends.native.rtp_stream import RemoteReports, RtpStream
+from backends.native.transforming import SenderTransform
 from backends.native.video_encoders import FrameGate, Picture, VideoEncoder
-from shim.spi.engines import Encoding, EngineConfig, MediaSource
+from shim.spi.engines import Encoding, EngineConfig, FrameTransform, MediaSource
 from shim.spi.errors import NotSupportedError
 
 logger = logging.getLogger(__name__)
@@ -94,6 +95,7 @@ class MediaSender(RtpSenderEnd):
         self._remote = RemoteReports()
         self._rate = FrameRate()
         self._counters = OutboundCounters()
+        self._transform = SenderTransform("audio" if kind == "audio" else "video", self.ssrc)
 
     # --- what the session calls ---
 
@@ -141,6 +143,10 @@ class MediaSender(RtpSenderEnd):
         was_active = self._encoding.active
         self._encodings = tuple(encodings) or (Encoding(),)
         self._force_key = self._force_key or (self._encoding.active and not was_active)
+
+    def set_transform(self, transform: FrameTransform | None) -> None:
+        """Let what is encoded pass through this before it is packetised."""
+        self._transform.transform = transform
 
     def can_insert_dtmf(self) -> bool:
         """Tell whether tones can be sent now."""
@@ -271,13 +277,24 @@ class MediaSender(RtpSenderEnd):
             return await self._encode_video(encoder, data, now)
         encoder.set_max_bitrate(self._encoding.max_bitrate)
         if isinstance(data, Packet):
-            return encoder.pack(data, now)
+            return self._transformed(encoder.pack(data, now))
         if not isinstance(data, AudioFrame):
             raise TypeError(f"expected an AudioFrame or a Packet, got {type(data).__name__}")
         # 20 ms of Opus take 0.1 ms to encode: less than two changes of threads.
         frames = encoder.encode(data, now)
         self._note_encoded(now, len(frames))
+        return self._transformed(frames)
+
+    def _transformed(self, frames: list[EncodedFrame]) -> list[EncodedFrame]:
+        """Let sound pass through the transform; each frame is one payload."""
+        for frame in frames:
+            sealed = (self._transform_frame(payload, frame.timestamp, frame.key) for payload in frame.payloads)
+            frame.payloads = [payload for payload in sealed if payload]
         return frames
+
+    def _transform_frame(self, data: bytes, tick: int, key: bool) -> bytes:
+        assert self._codec is not None
+        return self._transform.apply(data, self._codec.mimeType, self._stream.timestamp_of(tick), key=key)
 
     async def _encode_video(self, encoder: VideoEncoder, data: MediaData, now: float) -> list[EncodedFrame]:
         if not isinstance(data, VideoFrame | Packet):
@@ -298,12 +315,15 @@ class MediaSender(RtpSenderEnd):
         frame = await loop.run_in_executor(self._executor, encoder.encode, data, tick, picture, now)
         self._note_encoded(now, 1)
         self._counters.key_frames += frame.key
+        self._force_key = self._transform.take_dropped() or self._force_key
         self._counters.width, self._counters.height = frame.width, frame.height
         return [frame]
 
     def _create_encoder(self) -> AudioEncoder | VideoEncoder:
         assert self._codec is not None
         encoder = get_encoder(self._codec, self._config, payload_size=self._payload_size, with_level=self._with_level)
+        if isinstance(encoder, VideoEncoder):
+            encoder.transform = self._transform_frame
         self._stream.rebase(encoder.clock_rate)
         self._encoder = encoder
         return encoder

@@ -26,6 +26,7 @@ from shim.spi.engines import (
     Direction,
     Encoding,
     EngineConfig,
+    FrameTransform,
     HeaderExtension,
     Kind,
     MediaSink,
@@ -121,6 +122,12 @@ class Transceiver(TransceiverEngine):
 
     def set_jitter_target(self, seconds: float | None) -> None:
         self.receiver.set_jitter_target(self._owner.config.jitter_target if seconds is None else seconds)
+
+    def set_sender_transform(self, transform: FrameTransform | None) -> None:
+        self.sender.set_transform(transform)
+
+    def set_receiver_transform(self, transform: FrameTransform | None) -> None:
+        self.receiver.set_transform(transform)
 
     def sources(self) -> tuple[RtpSource, ...]:
         return self.receiver.rtp_sources()

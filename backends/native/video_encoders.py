@@ -5,6 +5,7 @@ from __future__ import annotations
 import fractions
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -127,6 +128,8 @@ class VideoEncoder:
 
     :param payload_size: largest RTP payload in bytes.
     :param bounds: limits of the bit rate.
+
+    `transform` takes each frame, its tick and whether it is a key frame, and returns what is packetised of it.
     """
 
     defaults: tuple[int, int, int]
@@ -140,6 +143,7 @@ class VideoEncoder:
         self._built_at = 0.0
         self._last_pts = -1
         self.target = BitrateTarget(bounds, *self.defaults)
+        self.transform: Callable[[bytes, int, bool], bytes] = lambda data, tick, key: data
 
     @property
     def clock_rate(self) -> int:
@@ -169,11 +173,13 @@ class VideoEncoder:
         packets = self._codec.encode(own)
         data = b"".join(bytes(packet) for packet in packets)
         key = any(packet.is_keyframe for packet in packets)
+        data = self.transform(data, tick, key)
         return EncodedFrame(self._packetize(data, key=key), tick, key, width=width, height=height)
 
     def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
         """Take a packet that is encoded already."""
-        return EncodedFrame(self._packetize(bytes(packet), key=packet.is_keyframe), tick, packet.is_keyframe)
+        data = self.transform(bytes(packet), tick, packet.is_keyframe)
+        return EncodedFrame(self._packetize(data, key=packet.is_keyframe), tick, packet.is_keyframe)
 
     def reset(self) -> None:
         """Start over with a key frame, after an error."""

@@ -17,6 +17,7 @@ from shim.spi.engines import (
     Encoding,
     EngineConfig,
     EventSink,
+    FrameTransform,
     IceCandidate,
     Kind,
     MediaSink,
@@ -116,6 +117,12 @@ class TransceiverProxy(TransceiverEngine):
 
     def set_jitter_target(self, seconds: float | None) -> None:
         self.inner.set_jitter_target(seconds)
+
+    def set_sender_transform(self, transform: FrameTransform | None) -> None:
+        self.inner.set_sender_transform(transform)
+
+    def set_receiver_transform(self, transform: FrameTransform | None) -> None:
+        self.inner.set_receiver_transform(transform)
 
     def sources(self) -> tuple[RtpSource, ...]:
         return self.inner.sources()

@@ -114,6 +114,7 @@ class ToyTransceiver:
         raise CapabilityError("toy: not supported")
 
     stop = set_codec_preferences = set_parameters = set_jitter_target = _no
+    set_sender_transform = set_receiver_transform = _no
 
     def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
         self._no()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -25,12 +25,14 @@ from shim.api.parameters import (
 )
 from shim.api.stats import RTCStatsReport
 from shim.api.tracks import MediaStreamTrack, RemoteTrack, source_of
+from shim.api.transforms import RTCRtpTransform, RTCTransformCounts, TransformSlot
 from shim.api.transports import RTCDtlsTransport, TransportViews, no_ortc
 from shim.spi.capabilities import Capability
 from shim.spi.engines import (
     Codec,
     Direction,
     Encoding,
+    FrameTransform,
     Kind,
     RtpCapabilities,
     SendParameters,
@@ -98,6 +100,7 @@ class RTCRtpSender:
     _track: MediaStreamTrack | None
     _transaction: str | None
     _dtmf: RTCDTMFSender | None
+    _transform: TransformSlot
 
     @classmethod
     def _of(cls, transceiver: RTCRtpTransceiver, track: MediaStreamTrack | None) -> Self:
@@ -106,6 +109,7 @@ class RTCRtpSender:
         sender._track = track
         sender._transaction = None
         sender._dtmf = None
+        sender._transform = TransformSlot("RTCRtpSender.transform", "encryptFrame")
         return sender
 
     @property
@@ -129,6 +133,25 @@ class RTCRtpSender:
         if self._dtmf is None and self.kind == "audio":
             self._dtmf = RTCDTMFSender._of(self._transceiver._engine, self._transceiver._owner._guard)
         return self._dtmf
+
+    @property
+    def transform(self) -> RTCRtpTransform | None:
+        """What encoded frames pass through before they are packetised (webrtc-encoded-transform section 3).
+
+        A callable, or an :class:`~shim.api.sframe.SFrame`, which encrypts. The callable gets a frame's bytes and an
+        :class:`~shim.spi.engines.EncodedFrameInfo`, and returns bytes or `None`, which drops the frame; one that
+        raises drops it, too. It may be called on any thread, never twice at once, and must not take long.
+        """
+        return self._transform.transform
+
+    @transform.setter
+    def transform(self, transform: RTCRtpTransform | None) -> None:
+        self._transceiver._set_transform(self._transform, transform, self._transceiver._engine.set_sender_transform)
+
+    @property
+    def transformCounts(self) -> RTCTransformCounts:
+        """How many frames `transform` took, dropped and failed on."""
+        return self._transform.counts
 
     @classmethod
     def getCapabilities(cls, kind: str) -> RTCRtpCapabilities:
@@ -224,6 +247,7 @@ class RTCRtpReceiver:
     _transceiver: RTCRtpTransceiver
     _track: RemoteTrack | None
     _jitter_target: float | None
+    _transform: TransformSlot
 
     @classmethod
     def _of(cls, transceiver: RTCRtpTransceiver) -> Self:
@@ -231,6 +255,7 @@ class RTCRtpReceiver:
         receiver._transceiver = transceiver
         receiver._track = None
         receiver._jitter_target = None
+        receiver._transform = TransformSlot("RTCRtpReceiver.transform", "decryptFrame")
         return receiver
 
     @property
@@ -257,6 +282,23 @@ class RTCRtpReceiver:
         with guard.call("RTCRtpReceiver.jitterBufferTarget"):
             self._transceiver._engine.set_jitter_target(None if value is None else value / 1000)
         self._jitter_target = value
+
+    @property
+    def transform(self) -> RTCRtpTransform | None:
+        """What whole encoded frames pass through before they are decoded; see `RTCRtpSender.transform`.
+
+        An :class:`~shim.api.sframe.SFrame` decrypts here.
+        """
+        return self._transform.transform
+
+    @transform.setter
+    def transform(self, transform: RTCRtpTransform | None) -> None:
+        self._transceiver._set_transform(self._transform, transform, self._transceiver._engine.set_receiver_transform)
+
+    @property
+    def transformCounts(self) -> RTCTransformCounts:
+        """How many frames `transform` took, dropped and failed on."""
+        return self._transform.counts
 
     @classmethod
     def getCapabilities(cls, kind: str) -> RTCRtpCapabilities:
@@ -415,6 +457,21 @@ class RTCRtpTransceiver:
         found = [*rtp_capabilities(self.kind, sender=True, backend=backend).codecs]
         found += rtp_capabilities(self.kind, sender=False, backend=backend).codecs
         return [RTCRtpCodecCapability(c.mime_type, c.clock_rate, c.channels, dict(c.parameters)) for c in found]
+
+    def _set_transform(
+        self,
+        slot: TransformSlot,
+        transform: RTCRtpTransform | None,
+        install: Callable[[FrameTransform | None], None],
+    ) -> None:
+        guard = self._owner._guard
+        guard.require(Capability.ENCODED_TRANSFORM, slot.what)
+        self._owner._check_open()
+        if self.stopped:
+            raise InvalidStateError(f"{slot.what}: the transceiver is stopped", component="peer")
+        call = slot.use(transform)
+        with guard.call(slot.what):
+            install(call)
 
     def _set_direction(self, direction: Direction) -> None:
         if direction == self._state.direction:

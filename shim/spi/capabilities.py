@@ -64,6 +64,7 @@ class Capability(StrEnum):
     SIMULCAST = "rtp.simulcast"
     DTMF = "rtp.dtmf"
     ENCODED_SEND = "rtp.encoded_send"
+    ENCODED_TRANSFORM = "rtp.encoded_transform"
     BITRATE_BOUNDS = "rtp.bitrate_bounds"
     JITTER_TARGET = "rtp.jitter_target"
     OPUS_PARAMETERS = "audio.opus_parameters"

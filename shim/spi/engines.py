@@ -12,7 +12,7 @@ Rules that hold for every Protocol here:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
@@ -303,6 +303,29 @@ class MediaSink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedFrameInfo:
+    """What is known of an encoded frame (webrtc-encoded-transform section 4).
+
+    :param mime_type: of its codec, e.g. ``"video/VP8"``.
+    :param key_frame: it refers to no other; true for audio.
+    :param timestamp: RTP timestamp, 32 bits.
+    :param ssrc: of its RTP stream.
+    """
+
+    kind: Kind
+    mime_type: str
+    key_frame: bool
+    timestamp: int
+    ssrc: int
+
+
+FrameTransform = Callable[[bytes, EncodedFrameInfo], bytes | None]
+"""Takes an encoded frame and returns what goes on in its place, or `None` to drop it. Never raises: the SDK counts
+errors. An engine calls it for each frame, in order, one call at a time for each sender and for each receiver, on a
+thread of its own that encodes, or on the loop; never on one that the network I/O of other connections waits for."""
+
+
 class TransceiverEngine(Protocol):
     """A sender and a receiver that share a media section (webrtc-pc section 5.4)."""
 
@@ -336,6 +359,21 @@ class TransceiverEngine(Protocol):
 
     def set_jitter_target(self, seconds: float | None) -> None:
         """Ask for a receive delay; `None` restores the configured one."""
+        ...
+
+    def set_sender_transform(self, transform: FrameTransform | None) -> None:
+        """Let what is encoded pass through `transform` before it is cut into packets; `None`: no more.
+
+        Takes effect with the next frame, whatever is negotiated. Frames that wait for it are bounded and lost, not
+        sent as they are, when the connection closes. Called only with the capability ``rtp.encoded_transform``.
+        """
+        ...
+
+    def set_receiver_transform(self, transform: FrameTransform | None) -> None:
+        """Let whole frames pass through `transform` before they are decoded; `None`: no more.
+
+        After a frame of video that was dropped, the remote is asked for a key frame as after a loss.
+        """
         ...
 
     def sources(self) -> tuple[RtpSource, ...]:

@@ -13,6 +13,7 @@ import webrtc
 
 from shim.spi import engines as e
 from shim.spi import events as ev
+from shim.spi.errors import NotSupportedError
 from shim_wrtc.errors import translated
 from shim_wrtc.media import incoming, pump
 from shim_wrtc.values import native_codec, native_encoding, rtp_source, send_parameters
@@ -100,6 +101,14 @@ class WrtcTransceiver:
         wished = self._jitter_target if seconds is None else seconds
         with translated("RTCRtpReceiver.jitterBufferTarget"):
             self.native.receiver.jitter_buffer_target = None if wished is None else wished * 1000
+
+    def set_sender_transform(self, transform: e.FrameTransform | None) -> None:
+        """Not declared, so that the SDK never calls it."""
+        raise NotSupportedError("wrtc: encoded frames are out of reach", backend="wrtc")
+
+    def set_receiver_transform(self, transform: e.FrameTransform | None) -> None:
+        """Not declared, so that the SDK never calls it."""
+        raise NotSupportedError("wrtc: encoded frames are out of reach", backend="wrtc")
 
     def sources(self) -> tuple[e.RtpSource, ...]:
         """Return SSRCs and CSRCs heard in the last ten seconds."""
