@@ -34,6 +34,7 @@ CAPABILITIES: Final = CORE | {
     Capability.SIMULCAST,
     Capability.DTMF,
     Capability.BITRATE_BOUNDS,
+    Capability.ENCODED_TRANSFORM,
     Capability.JITTER_TARGET,
     Capability.OPUS_PARAMETERS,
 }

@@ -12,10 +12,12 @@ from backends.legacy import parameters
 from backends.legacy.connection import Connection
 from backends.legacy.receiving import Receiver
 from backends.legacy.sending import Sender
+from backends.legacy.transforming import Transformer
 from shim.spi.engines import (
     Codec,
     Direction,
     Encoding,
+    FrameTransform,
     Kind,
     MediaSink,
     MediaSource,
@@ -50,6 +52,8 @@ class LegacyTransceiver:
         self._receiver: Receiver | None = None
         self._stopped = False
         self._wanted: tuple[Encoding, ...] = ()
+        self._sender_transform = Transformer(connection, kind, handle, of_sender=True)
+        self._receiver_transform = Transformer(connection, kind, handle, of_sender=False)
         if connection.config.jitter_target > 0:
             self.set_jitter_target(None)
 
@@ -144,6 +148,14 @@ class LegacyTransceiver:
             seconds = self._connection.config.jitter_target or -1.0
         self._check(self._lib.rtc_receiver_set_jitter_minimum(self._handle, seconds), "jitterBufferTarget")
 
+    def set_sender_transform(self, transform: FrameTransform | None) -> None:
+        """Let encoded frames pass through `transform` before they are packetised."""
+        self._sender_transform.use(transform)
+
+    def set_receiver_transform(self, transform: FrameTransform | None) -> None:
+        """Let whole frames pass through `transform` before they are decoded."""
+        self._receiver_transform.use(transform)
+
     def sources(self) -> tuple[RtpSource, ...]:
         """Return SSRCs and CSRCs heard in the last ten seconds."""
         handle = self._check(self._lib.rtc_receiver_get_sources(self._handle), "getSynchronizationSources")
@@ -183,6 +195,8 @@ class LegacyTransceiver:
         if self._stopped:
             return
         self._stopped = True
+        self._sender_transform.release()
+        self._receiver_transform.release()
         self._sender.end()
         if self._receiver is not None:
             self._receiver.release()

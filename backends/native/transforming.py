@@ -58,19 +58,15 @@ class ReceiverTransform:
 
         After a frame of video was dropped, nothing is decoded before the next key frame.
         """
-        if self._broken and not frame.key:
-            return False
-        if self._transform is None or not frame.data:
-            self._broken = False
-            return True
-        info = EncodedFrameInfo(self._kind, mime, frame.key, frame.timestamp, ssrc)
-        result = self._transform(frame.data, info)
-        self._broken = result is None and self._kind == "video"
-        frame.data = result or b""
-        return result is not None
+        if self._transform is not None and frame.data:
+            result = self._transform(frame.data, EncodedFrameInfo(self._kind, mime, frame.key, frame.timestamp, ssrc))
+            frame.data = result or b""
+        lost = not frame.data
+        self._broken = self._kind == "video" and (lost or (self._broken and not frame.key))
+        return not lost and not self._broken
 
     def asks_for_key_frame(self, now: float) -> bool:
-        """Tell, after a frame was dropped, whether it is time to ask for a key frame."""
+        """Tell, after a frame was not decoded, whether it is time to ask for a key frame."""
         if self._kind == "audio" or now - self._asked_at < ASK_INTERVAL:
             return False
         self._asked_at = now

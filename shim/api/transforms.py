@@ -36,7 +36,7 @@ class RTCTransformCounts:
     """What became of frames since the sender or receiver exists.
 
     :param frames: that went on.
-    :param dropped: for which the transform returned `None`.
+    :param dropped: for which the transform returned `None`, or no bytes.
     :param failed: for which it raised, or returned what is no bytes.
     """
 
@@ -81,7 +81,9 @@ class TransformSlot:
         except Exception as exc:
             self.counts = replace(self.counts, failed=self.counts.failed + 1)
             if not self._warned:
-                logger.warning("%s: a frame of %s is dropped: %s; further ones are counted", self.what, info.kind, exc)
+                # As text: with an error, a log that is kept would keep the whole connection.
+                told = f"{type(exc).__name__}: {exc}"
+                logger.warning("%s: a frame of %s is dropped: %s; further ones are counted", self.what, info.kind, told)
             self._warned = True
             return None
         name = "frames" if result is not None else "dropped"
@@ -97,4 +99,4 @@ class TransformSlot:
         result = call(data, info)
         if result is not None and not isinstance(result, bytes | bytearray | memoryview):
             raise TypeError(f"the transform returned {type(result).__name__}, not bytes or None")
-        return None if result is None else bytes(result)
+        return bytes(result) if result is not None and len(result) else None

@@ -42,6 +42,8 @@ const char* TypeName(Type type) {
       return "encoder";
     case Type::kDecoder:
       return "decoder";
+    case Type::kTransform:
+      return "transform";
   }
   return "unknown";
 }

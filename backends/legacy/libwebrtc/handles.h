@@ -26,6 +26,7 @@ enum class Type : int64_t {
   kResampler,
   kEncoder,
   kDecoder,
+  kTransform = 20,
 };
 
 // Base of all that has a handle. Derived classes define `static constexpr Type kType`.

@@ -137,12 +137,17 @@ enum rtc_event_type {
   RTC_EV_VIDEO_FRAME =
       61, /* i0 width, i1 height, i2 timestamp_us (render time, monotonic clock), i3 RTP timestamp
              (90 kHz, 32 bits, wraps), object = frame handle (free it with rtc_frame_free) */
+
+  /* Transforms; owner is that of the transform. */
+  RTC_EV_ENCODED_FRAME = 80, /* i0 token, i1 payload type, i2 RTP timestamp, i3 SSRC, data = encoded frame, flags &
+                                RTC_FLAG_KEY_FRAME (always for audio): answer it with rtc_transform_done */
 };
 
 enum {
   RTC_FLAG_BINARY = 1, /* CHANNEL_MESSAGE: binary, not text */
   RTC_FLAG_CONCEALED =
       2, /* AUDIO_FRAME: no received audio in it (before the first packet, loss, comfort noise) */
+  RTC_FLAG_KEY_FRAME = 4, /* ENCODED_FRAME: refers to no other */
 };
 
 enum rtc_kind { RTC_KIND_AUDIO = 0, RTC_KIND_VIDEO = 1 };
@@ -668,6 +673,25 @@ int rtc_decoder_take(int64_t decoder, const rtc_picture* dst);
 /* -> string: what decodes, e.g. "FFmpeg". */
 int64_t rtc_decoder_name(int64_t decoder);
 int rtc_decoder_free(int64_t decoder);
+
+/* ------------------------------------------------------------------------------------------------ transforms */
+
+/* Lets the encoded frames of a sender (of_sender 1: before they are packetised) or a receiver (0: before they are
+ * decoded) go through the application, as RTC_EV_ENCODED_FRAME events with `owner`. One for the life of a sender or
+ * receiver: libwebrtc cannot exchange it while media flows. At most 100 frames wait, then the oldest are dropped; so
+ * are those that wait when the connection is closed or freed. The handle lives as long as the connection. */
+int64_t rtc_transform_new(int64_t transceiver, int of_sender, int64_t queue, int64_t owner);
+
+/* 0: frames pass as they are, once those that wait are answered; 1 (from the start): they go through the
+ * application. */
+int rtc_transform_set_active(int64_t transform, int active);
+
+/* Lets the frame of that token go on with these bytes, which are copied; NULL or none drop it. Answers come in order: frames
+ * before it that were not answered are dropped. Returns 1, or 0 if the frame waits no more. */
+int rtc_transform_done(int64_t transform, int64_t token, const void* data, size_t len);
+
+/* Frames that went on after an answer, and frames dropped. Either pointer may be NULL. */
+int rtc_transform_counts(int64_t transform, int64_t* passed, int64_t* dropped);
 
 #pragma GCC visibility pop
 
