@@ -568,6 +568,11 @@ class RtpReceiverEnd(RtpEndpoint):
         """Learn that the transport is gone."""
         raise NotImplementedError
 
+    def header_size(self, packet: RtpPacket) -> int:
+        """Return how many bytes of a packet were header, extensions included: only those that were agreed on come."""
+        _, extensions = self._transport._rtp_header_extensions_map.set(packet.extensions)
+        return 12 + 4 * len(packet.csrc) + (4 + len(extensions) if extensions else 0)
+
     def register(self, parameters: RTCRtpReceiveParameters) -> None:
         """Get the packets that `parameters` describe."""
         self._transport._register_rtp_receiver(self, parameters)

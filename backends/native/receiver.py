@@ -50,7 +50,6 @@ from shim.spi.engines import EngineConfig, FrameTransform, MediaSink, RtpSource
 logger = logging.getLogger(__name__)
 
 SWITCH_SECONDS: Final = 1.0
-RTP_HEADER_BYTES: Final = 12
 
 
 class MediaReceiver(RtpReceiverEnd):
@@ -213,7 +212,7 @@ class MediaReceiver(RtpReceiverEnd):
     def _count(self, packet: RtpPacket, codec: RTCRtpCodecParameters) -> None:
         self._counters.packets += 1
         self._counters.octets += len(packet.payload)
-        self._counters.header_octets += RTP_HEADER_BYTES + packet.padding_size
+        self._counters.header_octets += self.header_size(packet) + packet.padding_size
         self._reports.add(packet, codec.clockRate)
         if not is_rtx(codec):
             self._sources.note(packet)
