@@ -103,7 +103,7 @@ def _agree(outbound: Any, inbound: Any, wire: Stream | None, codes: set[int]) ->
         return False
     if (outbound.packetsSent, inbound.packetsReceived) != (wire.packets, wire.packets - wire.lost):
         return False
-    return inbound.kind == "audio" or inbound.framesDecoded >= len(codes)
+    return bool(inbound.kind == "audio" or inbound.framesDecoded >= len(codes))
 
 
 async def _of(pc: RTCPeerConnection, kind: str) -> Any:
