@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from typing import Any
+from typing import Any, Final
 
 from aioice.ice import StunProtocol
 from aioice.stun import Message
@@ -11,9 +12,18 @@ from aioice.turn import TurnTransport
 
 logger = logging.getLogger(__name__)
 
+LARGEST: Final = 1 << 16
+"""Bytes of a buffer that every datagram fits into."""
+
 
 class DatagramProtocol(StunProtocol):
     """Tells STUN from the rest by the first byte (RFC 7983), and survives garbage."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio reads into 256 KiB, for which malloc may ask the system anew with each datagram: 50 us of page faults.
+        if hasattr(transport, "max_size"):
+            transport.max_size = LARGEST
+        super().connection_made(transport)
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         if not data:
