@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from aiortc.rtcdtlstransport import RTCDtlsTransport
-
 from backends.native.errors import BACKEND, operation
 from backends.native.private import ChannelHooks, OpenSctpTransport
+from backends.native.private_dtls import QuickDtlsTransport
 from shim.spi.engines import ChannelState, DataChannelInit
 from shim.spi.errors import ChannelIdInUseError
 from shim.spi.events import (
@@ -174,14 +173,13 @@ class Association(OpenSctpTransport):
 
     def __init__(
         self,
-        transport: RTCDtlsTransport,
+        transport: QuickDtlsTransport,
         post: Post,
         *,
         mtu: int | None,
     ) -> None:
         super().__init__(transport, mtu=mtu)
         self._post = post
-        self._flusher: asyncio.Task[None] | None = None
         self._next_id = 0
         self._scheduled = False
         self.is_lost = False
@@ -257,12 +255,11 @@ class Association(OpenSctpTransport):
         self.queue.append((channel, protocol, data))
         if self.established and not self._scheduled:
             self._scheduled = True
-            # Not one of the connection's tasks: it ends on this turn of the loop, and counting costs for each message.
-            self._flusher = asyncio.get_running_loop().create_task(self._flush_scheduled())
+            asyncio.get_running_loop().call_soon(self._flush_scheduled)
 
-    async def _flush_scheduled(self) -> None:
+    def _flush_scheduled(self) -> None:
         self._scheduled = False
-        await self.try_flush()
+        self.flush_now()
 
     async def flush(self) -> None:
         if not self.established:
@@ -289,7 +286,7 @@ class Association(OpenSctpTransport):
     def _assign_id(self, channel: Channel) -> bool:
         limit = self.maxChannels or MAX_STREAM_ID + 1
         start = max(self._next_id, self.first_id)
-        for stream_id in (*range(start, limit, 2), *range(self.first_id, min(start, limit), 2)):
+        for stream_id in itertools.chain(range(start, limit, 2), range(self.first_id, min(start, limit), 2)):
             if stream_id not in self.channels:
                 channel.sctp_assigned(stream_id)
                 self.channels[stream_id] = channel

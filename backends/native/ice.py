@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 from aioice import Candidate, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol, candidate_pair_priority
 from aioice.stun import TransactionError
+from aioice.turn import TurnTransport
 
+from backends.native.datagrams import Socket, allow_pieces, send_whole
 from backends.native.gathering import Gatherer
 from backends.native.legs import Credentials
 from backends.native.private import OpenConnection
@@ -161,6 +163,9 @@ class IceTransport:
         self._waiter: asyncio.Future[None] | None = None
         self._reading = False
         self._send_to: Callable[[bytes, tuple[str, int]], None] | None = None
+        self._socket: Socket | None = None
+        self.take: Callable[[bytes], bool] | None = None
+        """Gets each datagram first; says whether that was all there was to do with it."""
         self._address: tuple[str, int] = ("", 0)
         self._retired: list[IceConnection] = []
         self._deadline: asyncio.TimerHandle | None = None
@@ -191,13 +196,34 @@ class IceTransport:
         return self._inbox.popleft()
 
     async def _send(self, data: bytes) -> None:
+        self.send_now(data)
+
+    def send_now(self, data: bytes) -> None:
+        """Send a datagram.
+
+        :raises ConnectionError: the transport is closed.
+        """
         if self._send_to is None:
             if self.state == "closed":
                 raise ConnectionError("the ICE transport is closed")
             return  # no consent (RFC 7675 section 5.1): what is sent now is lost, as on a broken path
         self._send_to(data, self._address)
 
+    def send_whole(self, data: bytes) -> bool:
+        """Send a datagram that must not be cut into pieces on its way (RFC 8899 section 3, item 2).
+
+        :return: whether it was sent. A relay cannot promise that, nor can some systems.
+        """
+        return self._socket is not None and send_whole(self._socket, data, self._address)
+
+    def allow_pieces(self) -> None:
+        """Let the network cut what is too large for it from now on."""
+        if self._socket is not None:
+            allow_pieces(self._socket)
+
     def _deliver(self, data: bytes) -> None:
+        if self.take is not None and not self._inbox and self.take(data):
+            return
         if not self._reading and len(self._inbox) >= EARLY_LIMIT:
             return
         self._inbox.append(data)
@@ -357,6 +383,8 @@ class IceTransport:
         assert pair is not None
         self._address = pair.remote_addr
         self._send_to = pair.protocol.transport.sendto
+        relayed = isinstance(pair.protocol.transport, TurnTransport)
+        self._socket = None if relayed else pair.protocol.transport.get_extra_info("socket")
         self.pair_changes += 1
         if self._deadline is not None:
             self._deadline.cancel()

@@ -11,19 +11,15 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar, Final, Protocol, cast
+from typing import Any, ClassVar, Final
 
 import aioice.ice
 from aioice import Candidate, Connection, TransportPolicy
 from aioice.ice import CandidatePair, StunProtocol
 from aioice.turn import TurnTransport
 from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsTransport, RtpReceiver, RtpSender
-from aiortc.rtcicetransport import RTCIceTransport
 from aiortc.rtcrtpparameters import RTCRtpReceiveParameters, RTCRtpSendParameters
 from aiortc.rtcsctptransport import (
-    SCTP_DATA_FIRST_FRAG,
-    SCTP_DATA_LAST_FRAG,
-    SCTP_DATA_UNORDERED,
     USERDATA_MAX_LENGTH,
     DataChunk,
     RTCSctpTransport,
@@ -31,11 +27,12 @@ from aiortc.rtcsctptransport import (
 )
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
 from aiortc.stats import RTCStatsReport
-from aiortc.utils import uint16_add
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from backends.native.private_dtls import DatagramLink, QuickDtlsTransport, run_now
+from backends.native.private_sctp import QuickSctpTransport
 from backends.native.routing import MidRouter
 from backends.native.sctp_guard import is_endless
 from backends.native.tasks import end
@@ -235,22 +232,11 @@ class OpenConnection(Connection):
         return self.gathering or super()._remote_candidates_expected()
 
 
-class DatagramLink(Protocol):
-    """What DTLS runs over."""
-
-    @property
-    def role(self) -> str: ...
-
-    async def _recv(self) -> bytes: ...
-
-    async def _send(self, data: bytes) -> None: ...
-
-
-class OpenDtlsTransport(RTCDtlsTransport):
+class OpenDtlsTransport(QuickDtlsTransport):
     """A DTLS transport whose role, peer certificate and counters can be reached."""
 
     def __init__(self, transport: DatagramLink, certificate: RTCCertificate) -> None:
-        super().__init__(cast("RTCIceTransport", transport), [certificate])
+        super().__init__(transport, certificate)
         self._rtp_router = MidRouter()
 
     @property
@@ -328,7 +314,7 @@ class ChannelHooks:
         self.sctp_buffered(amount)
 
 
-class OpenSctpTransport(RTCSctpTransport):
+class OpenSctpTransport(QuickSctpTransport):
     """An SCTP association that leaves data channels to its subclass."""
 
     RECEIVE_LIMIT: ClassVar[int] = 16 * 1024 * 1024
@@ -339,11 +325,10 @@ class OpenSctpTransport(RTCSctpTransport):
     _fast_window: ClassVar[int] = 128 * 1024
     _fastest = 1.0
 
-    def __init__(self, transport: RTCDtlsTransport, *, mtu: int | None) -> None:
-        super().__init__(transport)
+    def __init__(self, transport: QuickDtlsTransport, *, mtu: int | None) -> None:
         room = USERDATA_MAX_LENGTH if mtu is None else (mtu - self.PACKET_OVERHEAD) // 4 * 4
-        # Not above aiortc's own size: a remote on aiortc reads records of up to 1500 bytes.
-        self._fragment = min(room, USERDATA_MAX_LENGTH)
+        # Not above aiortc's own size at first: a remote on aiortc reads records of up to 1500 bytes.
+        super().__init__(transport, min(room, USERDATA_MAX_LENGTH), may_grow=mtu is None)
         self._rto = RETRY_FIRST
 
     async def receive(self, stream_id: int, protocol: int, data: bytes) -> None:
@@ -395,34 +380,6 @@ class OpenSctpTransport(RTCSctpTransport):
         """Give one message to the association."""
         await self._send(stream_id, protocol, data, expiry=expiry, max_retransmits=retransmits, ordered=ordered)
 
-    async def _send(
-        self,
-        stream_id: int,
-        pp_id: int,
-        user_data: bytes,
-        expiry: float | None = None,
-        max_retransmits: int | None = None,
-        ordered: bool = True,
-    ) -> None:
-        if self._fragment == USERDATA_MAX_LENGTH:
-            await super()._send(stream_id, pp_id, user_data, expiry, max_retransmits, ordered)
-            return
-        sequence = self._outbound_stream_seq.get(stream_id, 0) if ordered else 0
-        for start in range(0, len(user_data), self._fragment):
-            chunk = DataChunk(flags=0 if ordered else SCTP_DATA_UNORDERED)
-            chunk.flags |= SCTP_DATA_FIRST_FRAG if start == 0 else 0
-            chunk.flags |= SCTP_DATA_LAST_FRAG if start + self._fragment >= len(user_data) else 0
-            chunk.tsn, chunk.stream_id, chunk.stream_seq, chunk.protocol = self._local_tsn, stream_id, sequence, pp_id
-            chunk.user_data = user_data[start : start + self._fragment]
-            chunk._book_size, chunk._expiry, chunk._max_retransmits = len(chunk.user_data), expiry, max_retransmits
-            chunk._abandoned = chunk._acked = chunk._in_flight = chunk._retransmit = False
-            chunk._misses, chunk._sent_count, chunk._sent_time = 0, 0, None
-            self._local_tsn = tsn_plus_one(self._local_tsn)
-            self._outbound_queue.append(chunk)
-        if ordered:
-            self._outbound_stream_seq[stream_id] = uint16_add(sequence, 1)
-        await self._transmit()
-
     async def continue_resets(self) -> None:
         """Send stream resets that waited for messages."""
         await self._transmit_reconfig()
@@ -442,7 +399,7 @@ class OpenSctpTransport(RTCSctpTransport):
         super()._update_rto(R)
         self._fastest = min(self._fastest, R)
         if self._fast_window < self._cwnd and 3 * self._fastest + 0.005 < R:
-            self._cwnd -= USERDATA_MAX_LENGTH
+            self._cwnd -= self._fragment
 
     def _t1_expired(self) -> None:
         self._rto = min(2 * self._rto, RETRY_LIMIT)
@@ -461,6 +418,10 @@ class OpenSctpTransport(RTCSctpTransport):
             await self.flush()
         except ConnectionError:
             logger.debug("the transport closed while messages were queued")
+
+    def flush_now(self) -> None:
+        """Flush without a task."""
+        run_now(self.try_flush())
 
     async def _data_channel_flush(self) -> None:
         await self.try_flush()
@@ -484,10 +445,9 @@ class OpenSctpTransport(RTCSctpTransport):
             logger.debug("the transport closed while a stream reset was queued")
 
     async def _handle_data(self, data: bytes) -> None:
-        if is_endless(data):
-            return
         try:
-            await super()._handle_data(data)
+            if not await self._take_packet(data) and not is_endless(data):
+                await super()._handle_data(data)
         except ConnectionError:
             raise
         except Exception:
