@@ -19,7 +19,7 @@ MUTANTS_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test conformance mutants bench test-browser lint setup clean
+.PHONY: help demo test conformance mutants bench test-browser test-uhd lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -44,6 +44,10 @@ bench: setup ## Measure the engines against each other: a table, and out/bench.h
 test-browser: setup ## Call Chromium from each backend; installs it where that may be done
 	@.ci/setup-browser
 	@$(BIN)/python -m pytest conformance/browser $(PYTEST_ARGS)
+
+test-uhd: setup ## Call libwebrtc M152 in 4K, both ways, in VP9 and AV1: pictures per second and PSNR
+	@.ci/setup-bench $(VENV)
+	@$(BIN)/python -m pytest conformance/uhd $(PYTEST_ARGS)
 
 lint: setup ## Check style, types and layers
 	@$(BIN)/ruff check .

@@ -145,22 +145,25 @@ def seeded(config: pytest.Config, test: str) -> random.Random:
 # --- running -----------------------------------------------------------------------------------------
 
 
-def run_coroutine_test(item: pytest.Function) -> bool:
-    """Run a coroutine test on a loop of its own; tell whether it was one."""
+def run_coroutine_test(item: pytest.Function, limit: float = LIMIT) -> bool:
+    """Run a coroutine test on a loop of its own; tell whether it was one.
+
+    :param limit: seconds that it may take.
+    """
     if not inspect.iscoroutinefunction(item.obj):
         return False
     arguments = {name: item.funcargs[name] for name in inspect.signature(item.obj).parameters}
     with asyncio.Runner() as runner:
-        runner.run(_supervised(lambda: item.obj(**arguments), item.funcargs))
+        runner.run(_supervised(lambda: item.obj(**arguments), item.funcargs, limit))
     return True
 
 
-async def _supervised(test: Callable[[], Coroutine[Any, Any, None]], fixtures: dict[str, Any]) -> None:
+async def _supervised(test: Callable[[], Coroutine[Any, Any, None]], fixtures: dict[str, Any], limit: float) -> None:
     expected = next((value for value in fixtures.values() if isinstance(value, LoopErrors)), None)
     errors = LoopErrors() if expected is None else expected
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     try:
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(limit):
             await test()
     finally:
         for value in fixtures.values():
