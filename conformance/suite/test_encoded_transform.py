@@ -269,6 +269,7 @@ async def test_what_is_on_its_way_is_ciphertext(peers: Peers, pair: Pair) -> Non
     plain = {each.data: each for each in out.taken}
     sealed = {each.result for each in out.taken}
     assert {each.info.kind for each in came.taken} == {"audio", "video"}
+    assert len({each.data for each in came.taken}) == len(came.taken), "a frame came twice"
     for each in came.taken:
         assert each.result in plain, "what was opened is not what was sealed"
         assert each.data in sealed, "what came is not what was sent"

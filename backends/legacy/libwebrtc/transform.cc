@@ -1,6 +1,8 @@
 #include "transform.h"
 
 #include <algorithm>
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "transceiver.h"
@@ -10,14 +12,17 @@ namespace {
 
 // Two seconds of pictures or of packets of 20 ms: whoever is further behind does not catch up.
 constexpr size_t kWaitingAtMost = 100;
+// More than a sender keeps to send again.
+constexpr size_t kRemembered = 256;
 
 }  // namespace
 
-FrameTransformer::FrameTransformer(std::shared_ptr<Queue> queue, int64_t owner, bool is_video)
+FrameTransformer::FrameTransformer(std::shared_ptr<Queue> queue, int64_t owner, bool is_video, bool of_sender)
     : queue_(std::move(queue)),
       lane_(std::make_shared<Lane>(kWaitingAtMost)),
       owner_(owner),
-      is_video_(is_video) {}
+      is_video_(is_video),
+      of_sender_(of_sender) {}
 
 void FrameTransformer::SetActive(bool active) {
   std::lock_guard<std::mutex> lock(mutex_);
@@ -70,7 +75,7 @@ void FrameTransformer::Transform(std::unique_ptr<webrtc::TransformableFrameInter
   rtc::scoped_refptr<webrtc::TransformedFrameCallback> callback;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (closed_) return;
+    if (closed_ || IsRepeated(*frame)) return;
     // While some still wait, those that follow must not overtake them.
     if (active_ || !waiting_.empty()) {
       if (waiting_.size() >= kWaitingAtMost) {
@@ -87,6 +92,20 @@ void FrameTransformer::Transform(std::unique_ptr<webrtc::TransformableFrameInter
     callback = CallbackFor(frame->GetSsrc());
   }
   if (callback) callback->OnTransformedFrame(std::move(frame));
+}
+
+// Senders probe the bandwidth with packets that they sent before. libwebrtc makes frames of them again and
+// throws those away later, after the transform.
+bool FrameTransformer::IsRepeated(const webrtc::TransformableFrameInterface& frame) {
+  if (of_sender_ || !is_video_) return false;
+  const auto data = frame.GetData();
+  const std::string_view bytes(reinterpret_cast<const char*>(data.data()), data.size());
+  const size_t trace =
+      std::hash<std::string_view>()(bytes) ^ (size_t{frame.GetTimestamp()} << 32) ^ frame.GetSsrc();
+  if (std::find(recent_.begin(), recent_.end(), trace) != recent_.end()) return true;
+  recent_.push_back(trace);
+  if (recent_.size() > kRemembered) recent_.pop_front();
+  return false;
 }
 
 Event FrameTransformer::Describe(const webrtc::TransformableFrameInterface& frame, int64_t token) const {
@@ -158,7 +177,7 @@ class TransformHandle final : public Object {
 
 int64_t NewTransform(Transceiver& transceiver, bool of_sender, std::shared_ptr<Queue> queue, int64_t owner) {
   auto transformer =
-      rtc::make_ref_counted<FrameTransformer>(std::move(queue), owner, !transceiver.is_audio());
+      rtc::make_ref_counted<FrameTransformer>(std::move(queue), owner, !transceiver.is_audio(), of_sender);
   if (of_sender) {
     transceiver.get().sender()->SetEncoderToPacketizerFrameTransformer(transformer);
   } else {

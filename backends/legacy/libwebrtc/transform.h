@@ -5,6 +5,7 @@
 #include <api/frame_transformer_interface.h>
 #include <api/make_ref_counted.h>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -18,7 +19,7 @@ namespace rtc_shim {
 // sender or receiver, and `SetActive` tells whether frames take the way through the application.
 class FrameTransformer : public webrtc::FrameTransformerInterface {
  public:
-  FrameTransformer(std::shared_ptr<Queue> queue, int64_t owner, bool is_video);
+  FrameTransformer(std::shared_ptr<Queue> queue, int64_t owner, bool is_video, bool of_sender);
 
   void SetActive(bool active);
   // Nothing goes on or is drained afterwards.
@@ -40,6 +41,7 @@ class FrameTransformer : public webrtc::FrameTransformerInterface {
  private:
   using Frames = std::map<int64_t, std::unique_ptr<webrtc::TransformableFrameInterface>>;
 
+  bool IsRepeated(const webrtc::TransformableFrameInterface& frame);
   Event Describe(const webrtc::TransformableFrameInterface& frame, int64_t token) const;
   rtc::scoped_refptr<webrtc::TransformedFrameCallback> CallbackFor(uint32_t ssrc) const;
 
@@ -47,6 +49,7 @@ class FrameTransformer : public webrtc::FrameTransformerInterface {
   const std::shared_ptr<Lane> lane_;
   const int64_t owner_;
   const bool is_video_;
+  const bool of_sender_;
   std::mutex mutex_;
   bool active_ = true;
   bool closed_ = false;
@@ -54,6 +57,7 @@ class FrameTransformer : public webrtc::FrameTransformerInterface {
   int64_t passed_ = 0;
   int64_t dropped_ = 0;
   Frames waiting_;
+  std::deque<size_t> recent_;
   rtc::scoped_refptr<webrtc::TransformedFrameCallback> callback_;
   std::map<uint32_t, rtc::scoped_refptr<webrtc::TransformedFrameCallback>> callbacks_by_ssrc_;
 };
