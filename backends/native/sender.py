@@ -35,6 +35,7 @@ from backends.native.decoding import FrameRate
 from backends.native.dtmf import ToneEvent, TonePlayer
 from backends.native.encoded import EncodedFrame
 from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
+from backends.native.frame_gates import FrameGate
 from backends.native.media_sources import MediaData, SourceFeed
 from backends.native.media_stats import (
     Identity,
@@ -46,7 +47,7 @@ from backends.native.media_stats import (
 from backends.native.private import RtpSenderEnd
 from backends.native.rtp_stream import RemoteReports, RtpStream
 from backends.native.transforming import SenderTransform
-from backends.native.video_encoders import FrameGate, Picture, VideoEncoder
+from backends.native.video_encoders import Picture, VideoEncoder
 from shim.spi.engines import Encoding, EngineConfig, FrameTransform, MediaSource
 from shim.spi.errors import NotSupportedError
 
@@ -303,7 +304,7 @@ class MediaSender(RtpSenderEnd):
         if isinstance(data, Packet):
             return [encoder.pack(data, tick)]
         encoding = self._encoding
-        if not self._gate.passes(tick, encoding.max_framerate):
+        if not (self._gate.passes(tick, encoding.max_framerate) and encoder.admits(tick, encoding.max_bitrate, now)):
             self._counters.dropped += 1
             return []
         picture = Picture(self._force_key, encoding.scale_resolution_down_by or 1.0, encoding.max_bitrate)

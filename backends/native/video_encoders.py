@@ -16,13 +16,13 @@ from av.filter import Graph
 from av.video.frame import PictureType
 
 from backends.native.encoded import EncodedFrame
+from backends.native.frame_gates import CLOCK_RATE, BitBucket
 from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
 from backends.native.payloads_av1 import packetize_av1
 from backends.native.payloads_vp9 import packetize_vp9
 from backends.native.timeline import TimeBase, Timeline
 from shim.spi.engines import BitrateBounds
 
-CLOCK_RATE: Final = 90000
 TIME_BASE: Final = fractions.Fraction(1, CLOCK_RATE)
 BITRATE_FLOOR: Final = 30_000
 REBUILD_STEP: Final = 0.15
@@ -103,24 +103,13 @@ class BitrateTarget:
         wanted = self.estimate or self._bounds.start or max(start, pixels * 9 // 10)
         return max(BITRATE_FLOOR, min(max(least, min(wanted, most)), cap or most))
 
+    def limit(self, cap: int | None) -> int | None:
+        """Return what the application allows at most, if it said so: bits per second.
 
-class FrameGate:
-    """Drops frames evenly so that no more than a wished-for rate passes."""
-
-    def __init__(self) -> None:
-        self._next: float | None = None
-
-    def passes(self, tick: int, max_framerate: float | None) -> bool:
-        """Tell whether the frame at this tick of the video clock is to be sent."""
-        if not max_framerate:
-            self._next = None
-            return True
-        interval = CLOCK_RATE / max_framerate
-        # A millisecond of slack: times that were rounded must not cost every second frame.
-        if self._next is not None and tick + CLOCK_RATE / 1000 < self._next:
-            return False
-        self._next = tick + interval if self._next is None or tick > self._next + interval else self._next + interval
-        return True
+        :param cap: limit of the encoding.
+        """
+        limits = [limit for limit in (self._bounds.max, cap) if limit]
+        return max(BITRATE_FLOOR, min(limits)) if limits else None
 
 
 class VideoEncoder:
@@ -141,7 +130,9 @@ class VideoEncoder:
         self._filter = PictureFilter()
         self._codec: av.VideoCodecContext | None = None
         self._built_at = 0.0
-        self._last_pts = -1
+        self._bucket = BitBucket()
+        self._last_tick = 0
+        self._hidden = 0
         self.target = BitrateTarget(bounds, *self.defaults)
         self.transform: Callable[[bytes, int, bool], bytes] = lambda data, tick, key: data
 
@@ -158,6 +149,18 @@ class VideoEncoder:
         """Return the time of a frame; to be called for each, in order, before `encode()`."""
         return self._timeline.map(pts, time_base, now)
 
+    def admits(self, tick: int, cap: int | None, now: float) -> bool:
+        """Tell whether the frame at this tick may be encoded, or would break a limit of the application.
+
+        :param cap: limit of the encoding, bits per second.
+        """
+        admitted = self._bucket.passes(self.target.limit(cap), now)
+        if not admitted:
+            # The library would take a slow source for a reason to spend more on each of its frames.
+            self._hidden += tick - self._last_tick
+        self._last_tick = tick
+        return admitted
+
     def encode(self, frame: VideoFrame, tick: int, picture: Picture, now: float) -> EncodedFrame:
         """Encode a frame.
 
@@ -168,10 +171,11 @@ class VideoEncoder:
         if self._codec is None or self._outdated(self._codec, width, height, bitrate, now):
             self._codec, self._built_at = self._create(width, height, bitrate), now
         own = self._filter.convert(frame, width, height)
-        own.pts, own.time_base = tick, TIME_BASE
+        own.pts, own.time_base = tick - self._hidden, TIME_BASE
         own.pict_type = PictureType.I if picture.force_key else PictureType.NONE
         packets = self._codec.encode(own)
         data = b"".join(bytes(packet) for packet in packets)
+        self._bucket.add(len(data))
         key = any(packet.is_keyframe for packet in packets)
         data = self.transform(data, tick, key)
         return EncodedFrame(self._packetize(data, key=key), tick, key, width=width, height=height)

@@ -381,6 +381,29 @@ async def test_bitrate_falls_to_the_maximum(peers: Peers, pair: Pair) -> None:
     assert await _rate(sender, received, 30) < LIMIT * 1.5
 
 
+@spec("webrtc-pc 5.2.5")
+@requires(Capability.SEND_PARAMETERS)
+async def test_bitrate_is_kept_by_what_no_encoder_can_squeeze(peers: Peers, target: Target) -> None:
+    """White noise takes 170 kbit a picture at the worst quality: only leaving pictures out keeps to the limit."""
+    random = np.random.default_rng(1)
+
+    def noise(_: int) -> VideoFrame:
+        return VideoFrame.from_ndarray(random.integers(0, 256, (360, 320), np.uint8), format="yuv420p")
+
+    offerer, answerer = peers.open_pair(Pair(target, target))
+    arriving = Arrivals(answerer, "track")
+    limited = [RTCRtpEncodingParameters(maxBitrate=120_000)]
+    sender = offerer.addTransceiver(track(target, "video", noise, 1 / 30), sendEncodings=limited).sender
+    await connect(offerer, answerer)
+    received = await arriving.next()
+    first = await asyncio.wait_for(received.recv(), 8)
+    before, seconds = await _bytes_sent(sender), 0.0
+    while seconds < 5:
+        frame = await asyncio.wait_for(received.recv(), 8)
+        seconds = float(frame.pts * frame.time_base - first.pts * first.time_base)
+    assert (await _bytes_sent(sender) - before) * 8 / seconds < 120_000 * 1.1
+
+
 @spec("webrtc-shim: RTCConfiguration.bitrate")
 @requires(Capability.BITRATE_BOUNDS)
 async def test_bitrate_keeps_to_the_bounds_of_the_connection(peers: Peers, pair: Pair) -> None:

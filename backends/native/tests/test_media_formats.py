@@ -6,6 +6,7 @@ import fractions
 import itertools
 import threading
 
+import numpy as np
 import pytest
 from av import AudioFrame, VideoFrame
 from hypothesis import given, settings
@@ -15,11 +16,12 @@ from backends.native.audio_encoders import AudioEncoder, within
 from backends.native.decoders import get_decoder
 from backends.native.decoding import QUEUE_MAX, DecodeThread, FrameDecoder, Outlet
 from backends.native.encoders import codecs_for, get_encoder
+from backends.native.frame_gates import BURST_SECONDS, BitBucket, FrameGate
 from backends.native.jitter import MediaFrame
 from backends.native.payloads import packetize_h264, packetize_vp8, split_nals, unpack
 from backends.native.tests.loopback import picture, run, sound
 from backends.native.timeline import Timeline
-from backends.native.video_encoders import BitrateTarget, FrameGate, H264Encoder, Picture, VideoEncoder, Vp8Encoder
+from backends.native.video_encoders import BitrateTarget, H264Encoder, Picture, VideoEncoder, Vp8Encoder
 from shim.spi.engines import BitrateBounds, EngineConfig, OpusParameters
 from shim.spi.errors import NotSupportedError
 
@@ -168,6 +170,33 @@ def test_frames_are_dropped_evenly(limit: float | None, kept: int) -> None:
     assert abs(len(passed) - kept) <= 1
     gaps = {b - a for a, b in itertools.pairwise(passed)}
     assert max(gaps) - min(gaps) <= 1
+
+
+def test_frames_that_are_too_large_wait_for_their_bits() -> None:
+    bucket = BitBucket()
+    sent = 0
+    for moment in range(300):
+        if bucket.passes(100_000, moment / 30):
+            bucket.add(5000)
+            sent += 40_000
+    assert 900_000 < sent <= 1_050_000 + 40_000
+    assert bucket.passes(None, 10.0)
+
+
+@pytest.mark.parametrize("codec", ["VP8", "VP9", "H264"])
+def test_encoder_keeps_to_a_limit_with_pictures_that_it_cannot_encode_in_it(codec: str) -> None:
+    encoder = get_encoder(next(found for found in codecs_for("video") if found.name == codec), EngineConfig())
+    assert isinstance(encoder, VideoEncoder)
+    random = np.random.default_rng(1)
+    bits, last = [], 0.0
+    for index in range(180):
+        tick, now = index * 3000, index / 30
+        if encoder.admits(tick, 200_000, now):
+            noise = VideoFrame.from_ndarray(random.integers(0, 256, (180, 160), np.uint8), format="yuv420p")
+            bits.append(8 * sum(map(len, encoder.encode(noise, tick, Picture(max_bitrate=200_000), now).payloads)))
+            last = now
+    assert sum(bits[:-1]) <= 1.1 * 200_000 * (last + BURST_SECONDS)
+    assert len(bits) > 20
 
 
 def test_a_codec_without_encoder_is_refused_with_the_choices() -> None:
