@@ -14,6 +14,16 @@ _END: Final = object()
 class Emitter(AsyncIOEventEmitter):
     """Base of every object with events. Handlers may be functions or coroutine functions."""
 
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+        """Call the handlers of an event; say whether there are any.
+
+        :raises Exception: the argument of an ``error`` that nobody handles.
+        """
+        # Most events have no handler, and pyee makes a list of none under a lock.
+        if event not in self._events and event != "error":
+            return False
+        return super().emit(event, *args, **kwargs)
+
     def _iterate(self, event: str, end: str) -> AsyncIterator[Any]:
         """Yield the argument of each `event` until `end` is emitted. Listens from now on."""
         queue: asyncio.Queue[Any] = asyncio.Queue()
