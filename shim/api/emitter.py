@@ -14,7 +14,7 @@ _END: Final = object()
 class Emitter(AsyncIOEventEmitter):
     """Base of every object with events. Handlers may be functions or coroutine functions."""
 
-    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - whatever handlers take
         """Call the handlers of an event; say whether there are any.
 
         :raises Exception: the argument of an ``error`` that nobody handles.
