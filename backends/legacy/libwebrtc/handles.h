@@ -26,6 +26,7 @@ enum class Type : int64_t {
   kResampler,
   kEncoder,
   kDecoder,
+  kProcessor,
   kTransform = 20,
 };
 

@@ -693,6 +693,40 @@ int rtc_transform_done(int64_t transform, int64_t token, const void* data, size_
 /* Frames that went on after an answer, and frames dropped. Either pointer may be NULL. */
 int rtc_transform_counts(int64_t transform, int64_t* passed, int64_t* dropped);
 
+/* ------------------------------------------------------------------------------------------------ processing */
+
+enum rtc_noise { RTC_NOISE_OFF = 0, RTC_NOISE_LOW, RTC_NOISE_MODERATE, RTC_NOISE_HIGH, RTC_NOISE_VERY_HIGH };
+
+typedef struct rtc_processor_options {
+  int rate;     /* 8000, 16000, 32000 or 48000 Hz */
+  int channels; /* 1 or 2, of both ends */
+  int echo_cancellation;
+  int noise_suppression; /* rtc_noise */
+  int gain_control;
+  int high_pass;
+} rtc_processor_options;
+
+/* Each is NaN where it is not known. */
+typedef struct rtc_processor_stats {
+  double echo_return_loss;             /* dB */
+  double echo_return_loss_enhancement; /* dB */
+  double delay_ms;                     /* of the echo, as the canceller found it */
+} rtc_processor_stats;
+
+/* libwebrtc's audio processing. Starts no thread; calls from several threads wait for each other. */
+int64_t rtc_processor_new(const rtc_processor_options* options);
+
+/* Processes interleaved sound in place: what was recorded, or with reverse 1 what is about to be played.
+ * samples: per channel, a multiple of rate / 100; size: bytes at data. */
+int rtc_processor_run(int64_t processor, int16_t* data, size_t size, int samples, int reverse);
+
+/* How long after a block of the reverse stream its echo is processed: 0 to 500. A hint; the canceller searches. */
+int rtc_processor_set_delay(int64_t processor, int milliseconds);
+
+int rtc_processor_get_stats(int64_t processor, rtc_processor_stats* stats);
+
+int rtc_processor_free(int64_t processor);
+
 #pragma GCC visibility pop
 
 #endif /* BACKENDS_LEGACY_LIBWEBRTC_RTC_SHIM_H_ */
