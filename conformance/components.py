@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from shim.spi.capabilities import Component
+from shim.spi.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conformance.targets import Target
-    from shim import AudioResampler, VideoConverter
+    from shim import AudioProcessor, AudioResampler, VideoConverter
 
 
 def converter_of(target: Target) -> VideoConverter:
@@ -34,6 +35,23 @@ def resampler_of(target: Target, rate: int, layout: str = "mono", format: str = 
 
     _require(target, Component.AUDIO_RESAMPLE)
     return AudioResampler(rate, layout, format, backend=target.name)
+
+
+def processor_of(target: Target, rate: int = 16000, layout: str = "mono", **settings: Any) -> AudioProcessor:
+    """Create a processor that does nothing but what is asked for, or skip the test."""
+    from shim import AudioProcessor
+
+    _require(target, Component.AUDIO_PROCESS)
+    nothing: dict[str, Any] = {
+        "echo_cancellation": False,
+        "noise_suppression": "off",
+        "gain_control": False,
+        "high_pass": False,
+    }
+    try:
+        return AudioProcessor(rate, layout, backend=target.name, **(nothing | settings))
+    except BackendUnavailableError as exc:
+        pytest.skip(str(exc))
 
 
 def _require(target: Target, component: Component) -> None:

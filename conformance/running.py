@@ -19,6 +19,8 @@ from conformance.media import media_track
 from conformance.plugin import backend_names, is_of_suite
 from conformance.requirements import LACKED, missing_capability
 from conformance.targets import Pair, Peers, Target, foreign_pairs_of, pairs_of
+from shim.spi.capabilities import Component
+from shim.spi.errors import ShimError
 
 LIMIT: Final = 30.0
 """Seconds that one coroutine test may take: a bound for what hangs."""
@@ -194,6 +196,15 @@ def warm_up(target: Target) -> None:
     if target.absence() is None:
         with suppress(Exception), asyncio.Runner() as runner:  # what is broken is told by the tests of it
             runner.run(_call(target))
+        with suppress(ShimError):  # its library may be an extra that is not installed
+            _process(target)
+
+
+def _process(target: Target) -> None:
+    from shim import AudioProcessor
+
+    if Component.AUDIO_PROCESS in target.info.components:
+        AudioProcessor(backend=target.name)
 
 
 async def _call(target: Target) -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from shim.api.audio import AudioResampler
     from shim.api.audio_hybrid import HybridResampler
+    from shim.api.audio_mixer import AudioMixer, MixerInputStats
+    from shim.api.audio_process import AudioProcessor
     from shim.api.certificates import RTCCertificate
     from shim.api.configuration import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
     from shim.api.datachannel import RTCDataChannel, RTCDataChannelParameters
@@ -64,6 +66,8 @@ if TYPE_CHECKING:
         EncodedFrameInfo,
         EncodedVideo,
         OpusParameters,
+        ProcessorSettings,
+        ProcessorStats,
         VideoCodecs,
     )
     from shim.spi.errors import (
@@ -88,6 +92,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AudioMixer",
+    "AudioProcessor",
     "AudioResampler",
     "AudioStreamTrack",
     "BackendContractError",
@@ -114,9 +120,12 @@ __all__ = [
     "MediaStreamError",
     "MediaStreamTrack",
     "MessageSizeError",
+    "MixerInputStats",
     "NotSupportedError",
     "OperationError",
     "OpusParameters",
+    "ProcessorSettings",
+    "ProcessorStats",
     "PushTrack",
     "RTCBundlePolicy",
     "RTCCertificate",
@@ -175,6 +184,11 @@ __all__ = [
 _HOME: Final[dict[str, tuple[str, ...]]] = {
     "shim.api.audio": ("AudioResampler",),
     "shim.api.audio_hybrid": ("HybridResampler",),
+    "shim.api.audio_mixer": (
+        "AudioMixer",
+        "MixerInputStats",
+    ),
+    "shim.api.audio_process": ("AudioProcessor",),
     "shim.api.certificates": ("RTCCertificate",),
     "shim.api.configuration": (
         "RTCBundlePolicy",
@@ -259,6 +273,8 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "EncodedFrameInfo",
         "EncodedVideo",
         "OpusParameters",
+        "ProcessorSettings",
+        "ProcessorStats",
         "VideoCodecs",
     ),
     "shim.spi.errors": (

@@ -37,6 +37,8 @@ CAPABILITIES: Final = CORE | {
     Capability.ENCODED_TRANSFORM,
     Capability.JITTER_TARGET,
     Capability.OPUS_PARAMETERS,
+    Capability.AUDIO_NOISE_LEVELS,
+    Capability.AUDIO_ECHO_STATS,
 }
 
 COMPONENTS: Final = frozenset(
@@ -44,6 +46,7 @@ COMPONENTS: Final = frozenset(
         Component.PEER,
         Component.VIDEO_CONVERT,
         Component.AUDIO_RESAMPLE,
+        Component.AUDIO_PROCESS,
         Component.VIDEO_ENCODE,
         Component.VIDEO_DECODE,
     }

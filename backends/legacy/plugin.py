@@ -8,6 +8,7 @@ from shim.spi.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from shim.spi.engines import (
+        AudioProcessor,
         AudioResampler,
         EncoderSettings,
         EngineConfig,
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
         Hardware,
         Kind,
         PeerEngine,
+        ProcessorSettings,
         RtpCapabilities,
         SoundForm,
         VideoCodec,
@@ -96,3 +98,11 @@ def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDec
     from backends.legacy.decode import LegacyVideoDecoder
 
     return LegacyVideoDecoder(codec, hardware)
+
+
+@hookimpl
+def shim_create_audio_processor(settings: ProcessorSettings) -> AudioProcessor:
+    """Create a processor over libwebrtc's own; starts no thread."""
+    from backends.legacy.processing import LegacyAudioProcessor
+
+    return LegacyAudioProcessor(settings)

@@ -48,6 +48,7 @@ def backend_info() -> BackendInfo:
                 Component.PEER,
                 Component.VIDEO_CONVERT,
                 Component.AUDIO_RESAMPLE,
+                Component.AUDIO_PROCESS,
                 Component.VIDEO_ENCODE,
                 Component.VIDEO_DECODE,
             }

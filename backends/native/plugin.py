@@ -10,6 +10,7 @@ from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
     from shim.spi.engines import (
+        AudioProcessor,
         AudioResampler,
         EncoderSettings,
         EngineConfig,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         Hardware,
         Kind,
         PeerEngine,
+        ProcessorSettings,
         RtpCapabilities,
         SoundForm,
         VideoCodec,
@@ -97,3 +99,11 @@ def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDec
     from backends.native.codec_decoder import NativeVideoDecoder
 
     return NativeVideoDecoder(codec, hardware)
+
+
+@hookimpl
+def shim_create_audio_processor(settings: ProcessorSettings) -> AudioProcessor:
+    """Create a processor over livekit's wrapping of libwebrtc, if the extra ``audio`` is installed."""
+    from backends.native.audio_process import NativeAudioProcessor
+
+    return NativeAudioProcessor(settings)

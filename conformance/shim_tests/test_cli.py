@@ -165,7 +165,7 @@ def test_an_error_of_ours_is_one_line(use: Use, capsys: pytest.CaptureFixture[st
     assert shim_command("explain", "--component", "pear") == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
-    assert error.startswith("shim: component 'pear' is not known. Choices: 'audio_resample'")
+    assert error.startswith("shim: component 'pear' is not known. Choices: 'audio_process'")
 
 
 def test_debugging_shows_the_traceback(use: Use, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,7 @@ FACTORIES = {
     Component.PEER: "shim_create_peer_engine",
     Component.VIDEO_CONVERT: "shim_create_video_converter",
     Component.AUDIO_RESAMPLE: "shim_create_audio_resampler",
+    Component.AUDIO_PROCESS: "shim_create_audio_processor",
     Component.VIDEO_ENCODE: "shim_create_video_encoder",
     Component.VIDEO_DECODE: "shim_create_video_decoder",
     Component.DATA_TRANSPORT: "shim_create_data_transport",

@@ -105,20 +105,23 @@ class AudioResampler:
         return frames
 
 
-def form_of(frame: AudioFrame) -> SoundForm:
+def form_of(frame: AudioFrame, what: str = "AudioResampler") -> SoundForm:
     """Return the form of a frame.
+
+    :param what: who asks, for the messages.
 
     :raises InvalidMediaError: it is no frame, or its form is impossible.
     """
     if not (hasattr(frame, "samples") and hasattr(frame, "layout")):
-        raise InvalidMediaError(f"AudioResampler: {type(frame).__name__} is no av.AudioFrame")
+        raise InvalidMediaError(f"{what}: {type(frame).__name__} is no av.AudioFrame")
     if frame.samples > MAX_SAMPLES:
-        raise InvalidMediaError(f"AudioResampler: {frame.samples} samples are more than {MAX_SAMPLES}. Cut them up")
-    channels_of(frame.layout.name)
-    return SoundForm(_checked_rate(frame.sample_rate), frame.layout.name, checked_format(frame.format.name))
+        raise InvalidMediaError(f"{what}: {frame.samples} samples are more than {MAX_SAMPLES}. Cut them up")
+    channels_of(frame.layout.name, what)
+    rate, format = _checked_rate(frame.sample_rate, what), checked_format(frame.format.name, what)
+    return SoundForm(rate, frame.layout.name, format)
 
 
-def channels_of(layout: str) -> tuple[str, ...]:
+def channels_of(layout: str, what: str = "AudioResampler") -> tuple[str, ...]:
     """Return the names of the channels of a layout.
 
     :raises InvalidMediaError: it has none, more than 8, or one that is no loudspeaker we know.
@@ -128,15 +131,13 @@ def channels_of(layout: str) -> tuple[str, ...]:
     try:
         names = tuple(channel.name for channel in AudioLayout(layout).channels)
     except (ValueError, TypeError) as exc:
-        raise InvalidMediaError(f"AudioResampler: {layout!r} is no layout, such as 'mono', 'stereo' or '5.1'") from exc
+        raise InvalidMediaError(f"{what}: {layout!r} is no layout, such as 'mono', 'stereo' or '5.1'") from exc
     if not 1 <= len(names) <= MAX_CHANNELS or not CHANNELS.issuperset(names):
-        raise InvalidMediaError(
-            f"AudioResampler: layout {layout!r} does not have 1 to 8 of {', '.join(sorted(CHANNELS))}"
-        )
+        raise InvalidMediaError(f"{what}: layout {layout!r} does not have 1 to 8 of {', '.join(sorted(CHANNELS))}")
     return names
 
 
-def check_finite(frame: AudioFrame) -> None:
+def check_finite(frame: AudioFrame, what: str = "AudioResampler") -> None:
     """Refuse NaN and infinity: in a filter they would silence all that follows.
 
     :raises InvalidMediaError: there is one.
@@ -148,20 +149,20 @@ def check_finite(frame: AudioFrame) -> None:
     count = frame.samples * (1 if frame.format.is_planar else len(frame.layout.channels))
     for plane in planes_of(frame):
         if not np.isfinite(np.frombuffer(plane, np.float32, count)).all():
-            raise InvalidMediaError("AudioResampler: a sample is NaN or infinite. Clean the sound before")
+            raise InvalidMediaError(f"{what}: a sample is NaN or infinite. Clean the sound before")
 
 
-def _checked_rate(rate: int) -> int:
+def _checked_rate(rate: int, what: str = "AudioResampler") -> int:
     if not (isinstance(rate, int) and LOWEST_RATE <= rate <= HIGHEST_RATE):
-        raise InvalidMediaError(f"AudioResampler: a rate of {rate!r} is not {LOWEST_RATE} to {HIGHEST_RATE} Hz")
+        raise InvalidMediaError(f"{what}: a rate of {rate!r} is not {LOWEST_RATE} to {HIGHEST_RATE} Hz")
     return rate
 
 
-def checked_format(name: str) -> str:
+def checked_format(name: str, what: str = "AudioResampler") -> str:
     """Return the name of a sample format.
 
     :raises InvalidMediaError: it is none of ours.
     """
     if name not in SAMPLE_FORMATS:
-        raise InvalidMediaError(f"AudioResampler: sample format {name!r} is not one of {', '.join(SAMPLE_FORMATS)}")
+        raise InvalidMediaError(f"{what}: sample format {name!r} is not one of {', '.join(SAMPLE_FORMATS)}")
     return name

@@ -47,7 +47,7 @@ class ClockFollower:
         self._data = np.zeros((channels, _TAPS), np.float32)
         self._place = float(_TAPS // 2)
         self._error = self._learnt = 0.0
-        self._running = False
+        self._running = self._began = False
         self.speed = 1.0
         """How fast the sound is read, 1 for as it was written."""
         self.concealed = self.dropped = 0
@@ -66,9 +66,12 @@ class ClockFollower:
 
     def read(self, samples: int) -> Sound:
         """Return as many samples; silence until the buffer has been filled once, and where it is empty."""
-        if not self._running and self.level < self._latency:
+        if not self.level or (not self._running and self.level < self._latency):
+            # After a gap as at the start: the next frame alone would be used up before another one comes.
+            self.concealed += samples if self._began else 0
+            self._running = False
             return np.zeros((self._data.shape[0], samples), np.float32)
-        self._running = True
+        self._running = self._began = True
         self._steer(samples / self._rate)
         skipped = self._surplus()
         out = self._taken(self._place, samples)

@@ -51,6 +51,8 @@ def _print(survey: Survey) -> None:
         if not backend.available:
             console.print(f"{backend.name}: {backend.state}", soft_wrap=True)
     console.print(_capability_table(survey.backends))
+    shared = (f"{name} ({role})" for name, role in survey.shared.items())
+    console.print(f"the same with every backend: {', '.join(shared)}", soft_wrap=True)
     _print_flags(survey, console)
 
 

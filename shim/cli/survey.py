@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from shim._core.dispatch import Explanation, get_dispatcher
 from shim._core.registry import KNOWN_INSTALLS, BrokenPlugin, Registry
+from shim.api.shared import SHARED
 from shim.cli.version import distribution_version
 from shim.flags.configfile import ConfigFile
 from shim.flags.names import suggestion
@@ -51,6 +52,7 @@ class Survey:
     :param variables: flags that are set in the environment.
     :param config_file: path of the configuration file that applies.
     :param notes: things that look wrong, one line each.
+    :param shared: what is the same with every backend, and its class.
     :param peer: the decision for a peer connection that asks for nothing.
     """
 
@@ -61,6 +63,7 @@ class Survey:
     variables: dict[str, str]
     config_file: str | None
     notes: tuple[str, ...]
+    shared: dict[str, str]
     peer: Explanation
 
 
@@ -82,6 +85,7 @@ def take_survey() -> Survey:
         variables={name: os.environ[name] for name in VARIABLES if os.environ.get(name)},
         config_file=str(file.path) if file else None,
         notes=(*_misspelt(os.environ), *_complaints(file)),
+        shared=dict(SHARED),
         peer=dispatcher.explain(Component.PEER),
     )
 

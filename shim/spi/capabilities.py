@@ -16,6 +16,7 @@ class Component(StrEnum):
     PEER = "peer"
     VIDEO_CONVERT = "video_convert"
     AUDIO_RESAMPLE = "audio_resample"
+    AUDIO_PROCESS = "audio_process"
     VIDEO_ENCODE = "video_encode"
     VIDEO_DECODE = "video_decode"
     DATA_TRANSPORT = "data_transport"
@@ -68,6 +69,9 @@ class Capability(StrEnum):
     BITRATE_BOUNDS = "rtp.bitrate_bounds"
     JITTER_TARGET = "rtp.jitter_target"
     OPUS_PARAMETERS = "audio.opus_parameters"
+    # Processing of sound, for backends with the component ``audio_process``.
+    AUDIO_NOISE_LEVELS = "audio.noise_levels"
+    AUDIO_ECHO_STATS = "audio.echo_stats"
 
 
 CORE: Final[frozenset[Capability]] = frozenset(

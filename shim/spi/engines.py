@@ -614,6 +614,64 @@ class AudioResampler(Protocol):
         ...
 
 
+NoiseSuppression = Literal["off", "low", "moderate", "high", "very_high"]
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorSettings:
+    """What is to be done to the sound of a microphone.
+
+    :param rate: of both ends: 8000, 16000, 32000 or 48000 Hz.
+    :param channels: of both ends: 1 or 2.
+    :param noise_suppression: other than ``"off"`` and ``"high"`` only if the backend has ``audio.noise_levels``.
+    """
+
+    rate: int
+    channels: int
+    echo_cancellation: bool
+    noise_suppression: NoiseSuppression
+    gain_control: bool
+    high_pass: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorStats:
+    """How the processing fares; `None` where the engine does not tell, or cannot yet.
+
+    :param echo_return_loss: how much weaker than what is played its echo is, in dB.
+    :param echo_return_loss_enhancement: how much weaker than that the rest of it is in the output, in dB.
+    :param echo_delay: seconds from what is played to its echo, as the canceller found them.
+    """
+
+    echo_return_loss: float | None = None
+    echo_return_loss_enhancement: float | None = None
+    echo_delay: float | None = None
+
+
+class AudioProcessor(Protocol):
+    """Cleans the sound of a microphone (the near end) of noise and of what is played (the far end).
+
+    All frames are ``s16``, of the rate and channels of the settings, and a whole number of blocks of 10 ms, at least
+    one. One thread at a time.
+    """
+
+    def process(self, frame: AudioFrame) -> AudioFrame:
+        """Return as many samples, processed; the frame may be changed. Times are the SDK's to set."""
+        ...
+
+    def process_reverse(self, frame: AudioFrame) -> None:
+        """Listen to what is about to be played; the frame may be changed."""
+        ...
+
+    def set_delay(self, seconds: float) -> None:
+        """Tell how long after `process_reverse` the echo of a block is processed, 0 to 0.5. A hint."""
+        ...
+
+    def stats(self) -> ProcessorStats:
+        """Tell how it fares."""
+        ...
+
+
 VideoCodec = Literal["VP8", "VP9", "H264", "H265", "AV1"]
 """Names of encodings, as in SDP."""
 

@@ -14,6 +14,7 @@ import pluggy
 if TYPE_CHECKING:
     from shim.spi.capabilities import Component
     from shim.spi.engines import (
+        AudioProcessor,
         AudioResampler,
         DataTransport,
         EncoderSettings,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         Hardware,
         Kind,
         PeerEngine,
+        ProcessorSettings,
         RtpCapabilities,
         SoundForm,
         Surface,
@@ -71,6 +73,14 @@ class Hooks(Protocol):
     @hookspec(firstresult=True)
     def shim_create_audio_resampler(self, target: SoundForm) -> AudioResampler:
         """Create a resampler with this output."""
+        ...
+
+    @hookspec(firstresult=True)
+    def shim_create_audio_processor(self, settings: ProcessorSettings) -> AudioProcessor:
+        """Create a processor of speech.
+
+        :raises BackendUnavailableError: the library that it needs is not installed; says how to get it.
+        """
         ...
 
     @hookspec(firstresult=True)

@@ -31,15 +31,16 @@
 #include "sctp.h"
 
 namespace rtc_shim {
-namespace {
-
-using webrtc::FieldTrialBasedConfig;
 
 void InitializeOnce() {
   static std::once_flag once;
   QuietOnce();
   std::call_once(once, [] { rtc::InitializeSSL(); });
 }
+
+namespace {
+
+using webrtc::FieldTrialBasedConfig;
 
 // Field trials are global to libwebrtc, which keeps the pointer to the text.
 class FieldTrials {

@@ -20,6 +20,9 @@ namespace rtc_shim {
 class AudioDevice;
 class AudioPuller;
 
+// Readies libwebrtc for anything, and keeps it from writing to stderr.
+void InitializeOnce();
+
 // Runs `body` on `thread` and waits; an exception comes out on the calling thread, where the boundary expects
 // it.
 template <typename Body>

@@ -44,6 +44,8 @@ const char* TypeName(Type type) {
       return "decoder";
     case Type::kTransform:
       return "transform";
+    case Type::kProcessor:
+      return "processor";
   }
   return "unknown";
 }

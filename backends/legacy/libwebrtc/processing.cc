@@ -9,6 +9,7 @@
 #include <string>
 
 #include "abi.h"
+#include "factory.h"
 #include "handles.h"
 
 namespace rtc_shim {
@@ -30,6 +31,8 @@ AudioProcessing::Config ConfigFor(const rtc_processor_options& options) {
   config.pipeline.multi_channel_capture = config.pipeline.multi_channel_render = options.channels > 1;
   config.echo_canceller.enabled = options.echo_cancellation != 0;
   config.high_pass_filter.enabled = options.high_pass != 0;
+  // In the lowest band, whose coefficients let 0.7 % of an offset through: those of 48 kHz let 5 %.
+  config.high_pass_filter.apply_in_full_band = false;
   config.noise_suppression.enabled = options.noise_suppression != RTC_NOISE_OFF;
   if (config.noise_suppression.enabled) {
     config.noise_suppression.level = static_cast<AudioProcessing::Config::NoiseSuppression::Level>(
@@ -64,6 +67,8 @@ class Processor final : public Object {
     for (int done = 0; done < samples; done += block, data += stream_.num_samples()) {
       Check(reverse ? Analyse(data) : Process(data));
     }
+    // libwebrtc keeps the oldest that nobody has asked for.
+    if (!reverse && samples > 0) stats_ = module_->GetStatistics();
   }
 
   void SetDelay(int milliseconds) {
@@ -74,11 +79,10 @@ class Processor final : public Object {
 
   void Tell(rtc_processor_stats* stats) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const webrtc::AudioProcessingStats found = module_->GetStatistics();
     constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-    stats->echo_return_loss = found.echo_return_loss.value_or(kUnknown);
-    stats->echo_return_loss_enhancement = found.echo_return_loss_enhancement.value_or(kUnknown);
-    stats->delay_ms = found.delay_ms ? *found.delay_ms : kUnknown;
+    stats->echo_return_loss = stats_.echo_return_loss.value_or(kUnknown);
+    stats->echo_return_loss_enhancement = stats_.echo_return_loss_enhancement.value_or(kUnknown);
+    stats->delay_ms = stats_.delay_ms ? *stats_.delay_ms : kUnknown;
   }
 
  private:
@@ -98,6 +102,7 @@ class Processor final : public Object {
   const bool echo_;
   std::mutex mutex_;
   int delay_ = 0;
+  webrtc::AudioProcessingStats stats_;
   rtc::scoped_refptr<AudioProcessing> module_;
 };
 
@@ -115,6 +120,7 @@ int64_t rtc_processor_new(const rtc_processor_options* options) {
     Require(options->channels == 1 || options->channels == 2, "channels is not 1 or 2");
     Require(options->noise_suppression >= RTC_NOISE_OFF && options->noise_suppression <= RTC_NOISE_VERY_HIGH,
             "unknown level of noise suppression");
+    InitializeOnce();
     return Registry::Instance().Add(std::make_shared<Processor>(*options));
   });
 }
