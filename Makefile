@@ -32,6 +32,7 @@ test: lint ## Check style, types and layers, then run all tests
 	@$(BIN)/python -m pytest conformance/shim_tests benchmarks $(PYTEST_ARGS)
 
 conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
+	@.ci/setup-bench $(VENV)
 	@$(BIN)/shim conformance run --html out/conformance $(CONFORMANCE_ARGS)
 
 mutants: setup ## Prove that the conformance suite can see: wrong backends, each of which some test must catch

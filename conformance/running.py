@@ -107,6 +107,15 @@ def targets_of(item: pytest.Item) -> tuple[Target, ...]:
     return (target,) if isinstance(target, Target) else ()
 
 
+def references_of(item: pytest.Item) -> tuple[Target, ...]:
+    """Return the libraries that a test has backends talk to."""
+    callspec = getattr(item, "callspec", None)
+    pair = callspec and callspec.params.get("foreign_pair")
+    if not isinstance(pair, Pair):
+        return ()
+    return tuple(end for end in (pair.offerer, pair.answerer) if end not in pair.targets)
+
+
 def check_requirements(item: pytest.Item) -> None:
     """Skip where the machine lacks a backend or the backend lacks a capability; fail if it was required."""
     targets = targets_of(item)

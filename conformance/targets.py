@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from shim._core.registry import get_registry
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 PairChoice = Literal["all", "same", "cross"]
 REFERENCE: Final = "aiortc"
 """Name of the peer that is no backend: aiortc itself, used as its own documentation says."""
+LIBWEBRTC: Final = "wrtc"
+"""Name of another, if installed: libwebrtc M152 in PyPI's ``wrtc``, through its own layer with aiortc's API."""
+_LIBRARIES: Final = {REFERENCE: "aiortc", LIBWEBRTC: "webrtc.aiortc"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,27 +64,29 @@ class Target:
 
 
 class ReferenceTarget(Target):
-    """Plain aiortc: not behind the seam, with none of our code in it."""
+    """A library with aiortc's API that is not behind the seam, with none of our code in it: plain aiortc, or wrtc."""
 
     __slots__ = ()
 
-    def connection(self, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
-        """Create aiortc's own connection; it understands no setting of ours."""
-        import aiortc
+    @property
+    def library(self) -> Any:
+        """The module that is used as its own documentation says."""
+        return import_module(_LIBRARIES[self.name])
 
+    def connection(self, configuration: RTCConfiguration | None = None) -> RTCPeerConnection:
+        """Create the library's own connection; it understands no setting of ours."""
         if configuration is not None:
-            raise ValueError("the reference peer takes no configuration")
-        return cast("RTCPeerConnection", aiortc.RTCPeerConnection(aiortc.RTCConfiguration(iceServers=[])))
+            raise ValueError("a reference peer takes no configuration")
+        library = self.library
+        return cast("RTCPeerConnection", library.RTCPeerConnection(library.RTCConfiguration(iceServers=[])))
 
     def track_base(self, kind: Literal["audio", "video"]) -> type[MediaStreamTrack]:
-        """Return aiortc's class: its senders accept no other."""
-        import aiortc
-
-        return type(f"{kind.title()}Track", (cast("Any", aiortc.MediaStreamTrack),), {"kind": kind})
+        """Return the library's class: its senders accept no other."""
+        return type(f"{kind.title()}Track", (self.library.MediaStreamTrack,), {"kind": kind})
 
     def absence(self) -> str | None:
-        """The reference is a dependency of the suite."""
-        return None
+        """aiortc is a dependency of the suite; wrtc is not."""
+        return None if find_spec(_LIBRARIES[self.name].partition(".")[0]) else f"{self.name} is not installed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +157,14 @@ def pairs_of(names: Iterable[str], choice: PairChoice) -> list[Pair]:
     ]
 
 
-def foreign_pairs_of(names: Iterable[str]) -> list[Pair]:
-    """Return each backend with the reference peer, in both roles."""
-    reference = ReferenceTarget(REFERENCE)
+def foreign_pairs_of(names: Collection[str]) -> list[Pair]:
+    """Return each backend with each reference peer that is installed, in both roles."""
+    found = [ReferenceTarget(name) for name in _LIBRARIES]
+    references = [reference for reference in found if reference.absence() is None and reference.name not in names]
     targets = [Target(name) for name in names]
-    return [pair for target in targets for pair in (Pair(target, reference), Pair(reference, target))]
+    return [
+        pair
+        for target in targets
+        for reference in references
+        for pair in (Pair(target, reference), Pair(reference, target))
+    ]

@@ -67,7 +67,7 @@ def rng(request: pytest.FixtureRequest) -> random.Random:
 @pytest.fixture(autouse=True)
 def nothing_left_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test that leaves a thread or a file descriptor; of one that failed anyway it is told as a consequence."""
-    for target in running.targets_of(request.node):
+    for target in (*running.targets_of(request.node), *running.references_of(request.node)):
         if target not in _warmed:
             _warmed.add(target)
             running.warm_up(target)

@@ -357,6 +357,16 @@ async def test_buffered_amount_counts_what_is_queued(peers: Peers, pair: Pair) -
 
 @spec("webrtc-pc 6.2")
 @requires(Capability.ICE_HOST)
+async def test_buffered_amount_counts_what_the_transport_has_not_sent(peers: Peers, pair: Pair) -> None:
+    """A first flight of SCTP is some 15 kB (RFC 9260 section 7.2.1); all else waits, wherever the engine keeps it."""
+    near, far = _ends(await link(peers, pair))
+    near.channel.send(bytes(200_000))
+    assert 100_000 < near.channel.bufferedAmount <= 200_000
+    await far.inbox.next()
+
+
+@spec("webrtc-pc 6.2")
+@requires(Capability.ICE_HOST)
 async def test_threshold_is_told_when_it_is_reached(peers: Peers, pair: Pair) -> None:
     near, far = _ends(await link(peers, pair))
     near.channel.bufferedAmountLowThreshold = 200_000

@@ -106,6 +106,23 @@ async def test_candidates_of_one_side_are_enough(peers: Peers, pair: Pair) -> No
     await opened(channel)
 
 
+@spec("RFC 8838 11", "RFC 8445 7.2.5.4")
+@requires(Capability.TRICKLE)
+async def test_candidates_that_come_late_connect(peers: Peers, pair: Pair) -> None:
+    """Both sides have long been checking a candidate that leads nowhere."""
+    offerer, answerer = peers.open_pair(pair, TRICKLE)
+    channel = offerer.createDataChannel("chat")
+    ours, theirs = Arrivals(offerer, "icecandidate"), Arrivals(answerer, "icecandidate")
+    await _exchange_bare(offerer, answerer)
+    for pc in (offerer, answerer):
+        await pc.addIceCandidate(_candidate("127.0.0.1"))
+    for pc in (offerer, answerer):
+        await reach(pc, "iceConnectionState", "checking")
+        await reach(pc, "iceGatheringState", "complete")
+    await asyncio.gather(_forward(ours, answerer), _forward(theirs, offerer))
+    await opened(channel)
+
+
 @spec("webrtc-pc 4.4.2")
 @requires(Capability.TRICKLE)
 async def test_candidates_before_the_remote_description_are_kept(peers: Peers, pair: Pair) -> None:

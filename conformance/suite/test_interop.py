@@ -1,13 +1,16 @@
-"""Each backend against a peer that nobody here wrote: plain aiortc, in both roles."""
+"""Each backend, in both roles, against libraries that nobody here wrote: plain aiortc, and wrtc if installed."""
 
 from __future__ import annotations
 
 import asyncio
+import re
+from typing import Any
 
 import pytest
 
-from conformance.asserts import Arrivals, closed, connect, link, negotiate, reach
-from conformance.media import code_of, mono_samples, picture_track, tone_track
+from conformance.asserts import Arrivals, closed, connect, link, local_of, negotiate, reach
+from conformance.media import code_of, coded_picture, mono_samples, picture_track, tone_track
+from conformance.quality import psnr
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
 from shim import Capability
@@ -19,7 +22,7 @@ CODE = 0b10110010
 
 
 @spec("RFC 8831 6.6")
-async def test_messages_are_exchanged_with_aiortc(peers: Peers, foreign_pair: Pair) -> None:
+async def test_messages_are_exchanged_with_a_library(peers: Peers, foreign_pair: Pair) -> None:
     connected = await link(peers, foreign_pair, protocol="json")
     assert connected.far.channel.protocol == "json"
     for message in ("text", b"binary", "", b"", bytes(60_000)):
@@ -31,14 +34,14 @@ async def test_messages_are_exchanged_with_aiortc(peers: Peers, foreign_pair: Pa
 
 @spec("RFC 8831 6.6")
 @requires(Capability.DATA_MAX_RETRANSMITS)
-async def test_options_are_understood_by_aiortc(peers: Peers, foreign_pair: Pair) -> None:
+async def test_options_are_understood_by_a_library(peers: Peers, foreign_pair: Pair) -> None:
     connected = await link(peers, foreign_pair, ordered=False, maxRetransmits=3)
     assert (connected.far.channel.ordered, connected.far.channel.maxRetransmits) == (False, 3)
 
 
 @spec("RFC 8831 6.7")
 @pytest.mark.parametrize("closer", ["near", "far"])
-async def test_channel_is_closed_with_aiortc(peers: Peers, foreign_pair: Pair, closer: str) -> None:
+async def test_channel_is_closed_with_a_library(peers: Peers, foreign_pair: Pair, closer: str) -> None:
     connected = await link(peers, foreign_pair)
     getattr(connected, closer).channel.close()
     await closed(connected.near.channel)
@@ -46,7 +49,7 @@ async def test_channel_is_closed_with_aiortc(peers: Peers, foreign_pair: Pair, c
 
 
 @spec("RFC 7874 3", "RFC 7742 5")
-async def test_sound_pictures_and_data_flow_both_ways_with_aiortc(peers: Peers, foreign_pair: Pair) -> None:
+async def test_sound_pictures_and_data_flow_both_ways_with_a_library(peers: Peers, foreign_pair: Pair) -> None:
     offerer, answerer = peers.open_pair(foreign_pair)
     there, here = Arrivals(answerer, "track"), Arrivals(offerer, "track")
     offerer.createDataChannel("chat")
@@ -70,7 +73,7 @@ async def _see(pictures: object) -> None:
 
 
 @spec("RFC 9429 5.2.2")
-async def test_renegotiation_with_aiortc_adds_a_track(peers: Peers, foreign_pair: Pair) -> None:
+async def test_renegotiation_with_a_library_adds_a_track(peers: Peers, foreign_pair: Pair) -> None:
     connected = await link(peers, foreign_pair)
     arriving = Arrivals(connected.answerer, "track")
     connected.offerer.addTrack(picture_track(foreign_pair.offerer, CODE))
@@ -83,3 +86,70 @@ async def test_close_by_one_side_is_noticed_by_the_other(peers: Peers, foreign_p
     connected = await link(peers, foreign_pair)
     await connected.offerer.close()
     await reach(connected.answerer, "connectionState", "closed")
+
+
+@spec("RFC 8842 5.1", "RFC 8827 6.5")
+async def test_wrong_fingerprint_of_a_library_is_refused(peers: Peers, foreign_pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(foreign_pair)
+    channel, announced = offerer.createDataChannel("chat"), Arrivals(answerer, "datachannel")
+    await offerer.setLocalDescription(await offerer.createOffer())
+    await answerer.setRemoteDescription(_forged(local_of(offerer)))
+    await answerer.setLocalDescription(await answerer.createAnswer())
+    await offerer.setRemoteDescription(_forged(local_of(answerer)))
+    ours = offerer if foreign_pair.offerer in foreign_pair.targets else answerer
+    await reach(ours, "connectionState", "failed", "closed")
+    assert channel.readyState != "open"
+    assert not announced.waiting
+
+
+def _forged(description: Any) -> Any:
+    """Return a description with the fingerprint of a certificate that nobody has."""
+    nobody = ":".join(["00"] * 32)
+    sdp = re.sub(r"a=fingerprint:sha-(?!256 ).*\r\n", "", description.sdp)
+    return type(description)(sdp=re.sub(r"(a=fingerprint:\S+ ).*", rf"\g<1>{nobody}\r", sdp), type=description.type)
+
+
+@spec("RFC 7742 5")
+async def test_picture_of_a_library_is_close_to_what_was_sent(peers: Peers, foreign_pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(foreign_pair)
+    arriving = Arrivals(answerer, "track")
+    offerer.addTrack(picture_track(foreign_pair.offerer, CODE))
+    await connect(offerer, answerer)
+    received, sent = await arriving.next(), coded_picture(CODE).to_ndarray(format="gray").astype(float)
+    async with asyncio.timeout(PATIENCE):
+        best = 0.0
+        while best < 38:
+            seen = (await received.recv()).to_ndarray(format="gray").astype(float)
+            best = max(best, psnr(seen, sent)) if seen.shape == sent.shape else best
+
+
+@spec("RFC 3264 8.4", "RFC 9429 5.2.2")
+async def test_hold_is_understood_by_a_library(peers: Peers, foreign_pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(foreign_pair)
+    arriving = Arrivals(answerer, "track")
+    offerer.addTrack(picture_track(foreign_pair.offerer, CODE))
+    await connect(offerer, answerer)
+    await asyncio.wait_for(_see(await arriving.next()), PATIENCE)
+    offerer.getTransceivers()[0].direction = "inactive"
+    await negotiate(offerer, answerer)
+    assert [pc.getTransceivers()[0].currentDirection for pc in (offerer, answerer)] == ["inactive", "inactive"]
+
+
+@spec("webrtc-stats 6.2", "webrtc-stats 6.4")
+@requires(Capability.STATS)
+async def test_figures_of_a_library_and_ours_agree(peers: Peers, foreign_pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(foreign_pair)
+    arriving = Arrivals(answerer, "track")
+    offerer.addTrack(tone_track(foreign_pair.offerer))
+    await connect(offerer, answerer)
+    received = await arriving.next()
+    for _ in range(20):
+        await asyncio.wait_for(received.recv(), PATIENCE)
+    into, out = await _figures(answerer, "inbound-rtp"), await _figures(offerer, "outbound-rtp")
+    assert into.ssrc == out.ssrc
+    assert 10 <= into.packetsReceived <= out.packetsSent
+    assert into.packetsLost == 0
+
+
+async def _figures(pc: Any, kind: str) -> Any:
+    return next(entry for entry in (await pc.getStats()).values() if entry.type == kind)
