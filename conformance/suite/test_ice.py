@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import uuid
+from dataclasses import replace
 
 import pytest
 from aioice import mdns
@@ -109,18 +111,29 @@ async def test_candidates_of_one_side_are_enough(peers: Peers, pair: Pair) -> No
 @spec("RFC 8838 11", "RFC 8445 7.2.5.4")
 @requires(Capability.TRICKLE)
 async def test_candidates_that_come_late_connect(peers: Peers, pair: Pair) -> None:
-    """Both sides have long been checking a candidate that leads nowhere."""
+    """Both sides are checking already, a candidate that leads nowhere."""
     offerer, answerer = peers.open_pair(pair, TRICKLE)
     channel = offerer.createDataChannel("chat")
     ours, theirs = Arrivals(offerer, "icecandidate"), Arrivals(answerer, "icecandidate")
     await _exchange_bare(offerer, answerer)
-    for pc in (offerer, answerer):
-        await pc.addIceCandidate(_candidate("127.0.0.1"))
-    for pc in (offerer, answerer):
-        await reach(pc, "iceConnectionState", "checking")
-        await reach(pc, "iceGatheringState", "complete")
-    await asyncio.gather(_forward(ours, answerer), _forward(theirs, offerer))
+    found = [await _all_of(ours), await _all_of(theirs)]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("", 0))  # libwebrtc checks no port below 1024
+        for pc, candidates in zip((answerer, offerer), found, strict=True):
+            await pc.addIceCandidate(replace(candidates[0], port=silent.getsockname()[1]))
+        for pc in (offerer, answerer):
+            await reach(pc, "iceConnectionState", "checking")
+    for pc, candidates in zip((answerer, offerer), found, strict=True):
+        for candidate in (*candidates, None):
+            await pc.addIceCandidate(candidate)
     await opened(channel)
+
+
+async def _all_of(found: Arrivals) -> list[RTCIceCandidate]:
+    candidates = []
+    while (candidate := await found.next()) is not None:
+        candidates.append(candidate)
+    return candidates
 
 
 @spec("webrtc-pc 4.4.2")
