@@ -123,7 +123,8 @@ class NativeVideoEncoder:
             self.flush()
 
     def _usual_speed(self, pixels: int) -> int:
-        return usual_speed(self._settings.codec, pixels, self._settings.framerate, _cores(self._settings))
+        cores = max(1, _cores(self._settings) - self._library.spins)
+        return usual_speed(self._settings.codec, pixels, self._settings.framerate, cores)
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         check_size(self._settings.codec, frame.width, frame.height)
@@ -157,7 +158,7 @@ class NativeVideoEncoder:
         width, height = (max(side, self._library.smallest) for side in (settings.width, settings.height))
         sized = replace(settings, width=width, height=height)
         options = self._library.options(sized) | dict(preset_of(settings.codec, self._speed).options)
-        return opened(self._library.name, sized, options)
+        return opened(self._library.name, sized, options, spare=self._library.spins)
 
     def _ticks(self, frame: VideoFrame) -> tuple[int, int]:
         """Return the encoder's time of a picture, and how long it lasts.
@@ -232,9 +233,10 @@ def check_size(codec: str, width: int, height: int) -> None:
         )
 
 
-def opened(name: str, settings: EncoderSettings, options: dict[str, str]) -> av.VideoCodecContext:
+def opened(name: str, settings: EncoderSettings, options: dict[str, str], *, spare: int = 0) -> av.VideoCodecContext:
     """Return an encoder that is ready.
 
+    :param spare: cores that it is not to use.
     :raises OperationError: it refuses the settings.
     """
     context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
@@ -242,7 +244,8 @@ def opened(name: str, settings: EncoderSettings, options: dict[str, str]) -> av.
     context.pix_fmt, context.time_base = "yuv420p", TIME_BASE
     context.framerate = Fraction(settings.framerate).limit_denominator(1001)
     context.gop_size = NEVER
-    context.thread_count = _cores(settings) if settings.width * settings.height >= THREADED else 1
+    threaded = settings.width * settings.height >= THREADED
+    context.thread_count = max(1, _cores(settings) - spare) if threaded else 1
     context.options = options
     try:
         context.open()

@@ -37,6 +37,7 @@ class Library:
     :param even: both sides must be.
     :param smallest: side in pixels; smaller pictures are scaled up.
     :param largest: side in pixels.
+    :param spins: its threads do while they wait for each other, so that a core must be left to the others.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Library:
     even: bool = False
     smallest: int = 16
     largest: int = 16384
+    spins: bool = False
 
 
 def _buffer(settings: EncoderSettings) -> dict[str, str]:
@@ -109,7 +111,7 @@ LIBRARIES: Final[dict[VideoCodec, Library]] = {
     "VP9": Library("libvpx-vp9", _vp9, RateChange.CLOCK, layers=3),
     "H264": Library("libx264", _h264, RateChange.DOWNWARDS, even=True),
     "H265": Library("libx265", _h265, RateChange.KEY_FRAME, even=True, smallest=64),
-    "VP8": Library("libvpx", _vp8, RateChange.CLOCK, layers=3, largest=16383),
+    "VP8": Library("libvpx", _vp8, RateChange.CLOCK, layers=3, largest=16383, spins=True),
 }
 """Best compression for its time first."""
 
