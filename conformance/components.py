@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from conformance.requirements import NOT_DECLARED
 from shim.spi.capabilities import Component
 from shim.spi.errors import BackendUnavailableError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from conformance.targets import Target
-    from shim import AudioProcessor, AudioResampler, VideoConverter
+    from shim import AudioProcessor, AudioResampler, VideoConverter, VideoDecoder, VideoEncoder
 
 
 def converter_of(target: Target) -> VideoConverter:
@@ -52,6 +53,35 @@ def processor_of(target: Target, rate: int = 16000, layout: str = "mono", **sett
         return AudioProcessor(rate, layout, backend=target.name, **(nothing | settings))
     except BackendUnavailableError as exc:
         pytest.skip(str(exc))
+
+
+def encoder_of(target: Target, codec: str, width: int = 160, height: int = 120, **settings: Any) -> VideoEncoder:
+    """Create an encoder, or skip the test.
+
+    :param settings: of `VideoEncoder`; the bit rate is 400 kbit/s unless told.
+    """
+    from shim import VideoEncoder
+
+    require_codec(target, codec, Component.VIDEO_ENCODE)
+    return VideoEncoder(codec, width, height, backend=target.name, **{"bitrate": 400_000, **settings})
+
+
+def decoder_of(target: Target, codec: str) -> VideoDecoder:
+    """Create a decoder, or skip the test."""
+    from shim import VideoDecoder
+
+    require_codec(target, codec, Component.VIDEO_DECODE)
+    return VideoDecoder(codec, backend=target.name)
+
+
+def require_codec(target: Target, codec: str, component: Component) -> None:
+    """Skip the test if a backend does not tell that it has this codec."""
+    from shim import video_codecs
+
+    _require(target, component)
+    codecs = video_codecs(backend=target.name)
+    if codec not in (codecs.encode if component is Component.VIDEO_ENCODE else codecs.decode):
+        pytest.skip(f"backend {target} {NOT_DECLARED} to {component.value.removeprefix('video_')} {codec}")
 
 
 def _require(target: Target, component: Component) -> None:

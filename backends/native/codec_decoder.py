@@ -48,7 +48,11 @@ class NativeVideoDecoder:
         self._times[self._count] = pts, time_base
         self._times.pop(self._count - MOST_HELD, None)
         self._count += 1
-        return self._pictures(self._context, packet)
+        pictures = self._pictures(self._context, packet)
+        if key_frame and not pictures and not self._context.has_b_frames:
+            # Some decoders pass over what they do not know, and say nothing.
+            raise OperationError(f"VideoDecoder.decode: {self._name} finds no picture in the bitstream")
+        return pictures
 
     def flush(self) -> list[VideoFrame]:
         """See :meth:`shim.spi.engines.VideoDecoder.flush`."""

@@ -128,9 +128,7 @@ class NativeVideoEncoder:
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         check_size(self._settings.codec, frame.width, frame.height)
-        sides = (side & ~1 if self._library.even else side for side in (frame.width, frame.height))
-        width, height = (max(side, self._library.smallest) for side in sides)
-        return width, height
+        return self._library.fitting(frame.width, frame.height)
 
     def _ready(self, size: tuple[int, int], *, is_key: bool) -> av.VideoCodecContext:
         """Return the open encoder, a new one if it cannot go on."""
@@ -155,7 +153,7 @@ class NativeVideoEncoder:
         if self._found.name:
             return opened(self._found.name, settings, dict(self._found.options))
         silence_svt()
-        width, height = (max(side, self._library.smallest) for side in (settings.width, settings.height))
+        width, height = self._library.fitting(settings.width, settings.height)
         sized = replace(settings, width=width, height=height)
         options = self._library.options(sized) | dict(preset_of(settings.codec, self._speed).options)
         return opened(self._library.name, sized, options, spare=self._library.spins)

@@ -49,6 +49,11 @@ class Library:
     largest: int = 16384
     spins: bool = False
 
+    def fitting(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size to encode pictures of a size in."""
+        width, height = (max(side & ~1 if self.even else side, self.smallest) for side in (width, height))
+        return width, height
+
 
 def _buffer(settings: EncoderSettings) -> dict[str, str]:
     """Half a second of the bit rate, which is never exceeded for longer."""
