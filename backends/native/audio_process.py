@@ -5,6 +5,7 @@ livekit is imported with the first processor. It keeps some threads for the life
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from shim.spi.errors import BackendUnavailableError
@@ -76,10 +77,9 @@ class NativeAudioProcessor:
 
 def _livekit() -> ModuleType:
     try:
-        from livekit import rtc
+        return import_module("livekit.rtc")
     except (ImportError, OSError) as exc:
         raise _unavailable(exc) from exc
-    return rtc
 
 
 def _unavailable(exc: Exception) -> BackendUnavailableError:

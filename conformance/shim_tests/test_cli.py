@@ -78,6 +78,7 @@ def test_doctor_shows_backends_and_capabilities_side_by_side(use: Use, capsys: p
     assert ["transport.mtu", "", "-", "yes"] in rows
     assert ["stats", "core", "yes", "yes"] in rows
     assert "backend 'legacy' is not installed. Install it with: pip install webrtc-shim-legacy" in output
+    assert "the same with every backend: audio_mix (AudioMixer)" in output
     assert "peer: native serves, because nobody asked for another, and it is the default." in output
 
 
@@ -121,6 +122,7 @@ def test_doctor_speaks_json(use: Use, capsys: pytest.CaptureFixture[str]) -> Non
     assert facts["decision"]["backend"] == "native"
     by_name = {backend["name"]: backend for backend in facts["backends"]}
     assert by_name["native"]["capabilities"] == sorted(CORE)
+    assert facts["shared"]["audio_mix"] == "AudioMixer"
     assert by_name["legacy"]["available"] is False
     assert facts["system"]["python"].endswith(".".join(map(str, sys.version_info[:3])))
 

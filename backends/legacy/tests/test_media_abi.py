@@ -22,6 +22,7 @@ UNITS = (
     "reshape",
     "convert",
     "resample",
+    "processing",
     "handles",
 )
 ROUNDS = 20000
