@@ -31,3 +31,11 @@ def test_importing_the_plugin_loads_no_engine() -> None:
     code = "import sys, backends.native.plugin; print([m for m in ('aiortc', 'aioice', 'av') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
+
+
+def test_an_engine_loads_nothing_that_a_call_does_not_need() -> None:
+    """numpy alone is 11 MB of resident memory."""
+    unneeded = ("numpy", "aiortc.contrib", "aioquic", "rich", "typer", "cffi.api")
+    code = f"import sys, backends.native.engine; print([m for m in {unneeded} if m in sys.modules])"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"
