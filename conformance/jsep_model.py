@@ -237,11 +237,6 @@ class Model:
         owners = (found for found in self.transceivers if found.section == index and found.stopped <= stopped)
         return next(owners, None)
 
-    def may_recycle(self) -> bool:
-        """Tell whether the next offer could give a rejected section to another transceiver."""
-        wants = any(found.section is None for found in self.alive) or bool(self.channels)
-        return wants and any(s.rejected and self._is_free(index) for index, s in enumerate(self._kept_sections()))
-
     def _is_free(self, index: int) -> bool:
         """Tell whether a section was rejected by both, so that another transceiver may have it."""
         local, remote = self.current["local"], self.current["remote"]

@@ -222,8 +222,6 @@ class Differential:
     def _may_set_local(own: Model, other: Model, kind: str | None) -> bool:
         if own.state == "closed":
             return True
-        if kind in {None, "offer"} and own.state in {"stable", "have-local-offer"} and own.may_recycle():
-            return False  # whether a section is used again is a registered divergence with a test of its own
         if own.state == "have-local-offer":
             return not _is_answered(own, other) and not (kind == "rollback" and _risks_more(own))
         if kind == "rollback" or own.state == "stable":

@@ -34,12 +34,7 @@ class OfferMaker:
         if self._session.data_first:
             self._session.want_data()
         self._values = values = self._session.values
-        sections: list[tuple[Slot, TransceiverRecord | None]] = [
-            (slot, self._session.record_of(slot.mid)) for slot in values.slots
-        ]
-        mids = self._session.seen_mids | {slot.mid for slot in values.slots}
-        self._session.offered = {}
-        sections += self._new_sections(mids)
+        sections = self._sections()
         description = build.new_description("offer")
         bundled = []
         numbers = rules.PayloadTypes(c for r in values.records for c in r.negotiated.codecs)
@@ -53,6 +48,19 @@ class OfferMaker:
         build.bundle(description, bundled)
         self._session.origin.stamp(description)
         return build.with_candidates(description, lambda mid: values.leg_of.get(mid, 0), self._ports.candidates)
+
+    def _sections(self) -> list[tuple[Slot, TransceiverRecord | None]]:
+        """Return the sections of before and the new ones; those take the place of sections that were rejected."""
+        slots = self._values.slots
+        sections = [(slot, self._session.record_of(slot.mid)) for slot in slots]
+        free = [index for index, slot in enumerate(slots) if slot.rejected and self._values.may_recycle(index)]
+        self._session.offered = {}
+        for slot, record in self._new_sections(self._session.seen_mids | {slot.mid for slot in slots}):
+            if free and record is not None:
+                sections[free.pop(0)] = slot, record
+            else:
+                sections.append((slot, record))
+        return sections
 
     def _new_sections(self, mids: set[str]) -> list[tuple[Slot, TransceiverRecord | None]]:
         data = self._values.data

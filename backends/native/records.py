@@ -127,6 +127,12 @@ class SessionValues:
     current_remote: Described | None = None
     pending_remote: Described | None = None
 
+    def may_recycle(self, index: int) -> bool:
+        """Tell whether a media section was rejected for good: another may replace it (RFC 9429 section 5.2.2)."""
+        current = self.current_local, self.current_remote
+        sections = [d.parsed.sections[index] for d in current if d is not None and index < len(d.parsed.sections)]
+        return any(section.rejected and not section.is_data for section in sections)
+
 
 @dataclass(frozen=True)
 class Snapshot:

@@ -235,6 +235,10 @@ class Session:
             lite = bool(section.media.ice and section.media.ice.iceLite)
             controlling = lite if leg.controlling is None else leg.controlling
             self._set_leg(self._with_remote(replace(leg, controlling=controlling, lite=lite), section))
+        for section in parsed.sections:
+            record = self.record_of(section.mid)
+            if section.rejected and record is not None:
+                record.stopping, record.negotiated = True, replace(record.negotiated, stopped=True)
 
     def _first_sections(self, used: list[Section]) -> dict[int, Section]:
         first: dict[int, Section] = {}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+from typing import Literal
+
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
-from conformance.asserts import local_of, negotiate
+from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, connect, local_of, negotiate, opened
 from conformance.machine import Differential, Step, negotiation
+from conformance.media import media_track
 from conformance.observing import DIRECTIONS, codecs_of
 from conformance.requirements import requires, spec
 from conformance.scenes import described, trickling
@@ -172,6 +177,44 @@ async def test_rejected_section_is_used_again(peers: Peers, target: Target) -> N
     await negotiate(offerer, answerer)
     offerer.addTransceiver("audio")
     assert (await offerer.createOffer()).sdp.count("m=audio") == 1
+
+
+@spec("RFC 9429 5.2.2", "RFC 9429 5.10")
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_media_flow_through_a_section_that_another_had(
+    peers: Peers, pair: Pair, kind: Literal["audio", "video"]
+) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    offerer.addTrack(media_track(pair.offerer, "audio"))
+    stopping = offerer.addTransceiver("video")
+    offerer.createDataChannel("chat")
+    await connect(offerer, answerer)
+    before = stopping.mid
+    stopping.stop()
+    await negotiate(offerer, answerer)
+    arriving = Arrivals(answerer, "track")
+    offerer.addTrack(media_track(pair.offerer, kind))
+    await negotiate(offerer, answerer)
+    received = await arriving.next()
+    assert received.kind == kind
+    await asyncio.wait_for(received.recv(), PATIENCE)
+    assert before not in [found.mid for found in answerer.getTransceivers()]
+    assert re.findall("m=(\\w+)", local_of(answerer).sdp) == ["audio", kind, "application"]
+
+
+@spec("RFC 8843 7.5.3", "webrtc-pc 5.4")
+async def test_bundle_outlives_its_first_section(peers: Peers, pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    first = offerer.addTransceiver("audio")
+    arrivals = ChannelArrivals(answerer)
+    near = offerer.createDataChannel("chat")
+    await connect(offerer, answerer)
+    far = await arrivals.next()
+    await opened(near)
+    first.stop()
+    await negotiate(offerer, answerer)
+    near.send("still here")
+    assert await far.inbox.next() == "still here"
 
 
 @spec("aiortc")
