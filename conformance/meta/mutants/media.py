@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-TOPIC: Final = Topic("media", "test_media_truth.py")
+TOPIC: Final = Topic("media", "test_media_truth.py", "test_truth.py")
 
 
 # --- pictures ----------------------------------------------------------------------------------------
@@ -54,6 +54,16 @@ class _Painter(MediaSinkProxy):
         for index, pixels in enumerate(self.painted([_plane(frame, index) for index in range(3)])):
             _plane(copy, index)[:] = pixels
         return copy
+
+
+@TOPIC.proxy
+class Blurred(_Painter):
+    """Smear the light over its neighbours: flat areas stay what they are."""
+
+    def painted(self, planes: list[Array]) -> list[Array]:
+        wide = planes[0].astype(np.uint16)
+        smeared = sum(np.roll(wide, shift, axis=1) for shift in range(-4, 5)) // 9
+        return [np.asarray(smeared, np.uint8), *planes[1:]]
 
 
 @TOPIC.proxy

@@ -11,7 +11,7 @@ from conformance.meta.proxies import EngineProxy, SinkProxy, TransceiverProxy
 from shim.spi import events as ev
 from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
 
-TOPIC: Final = Topic("parameters", "test_parameters.py")
+TOPIC: Final = Topic("parameters", "test_parameters.py", "test_dtmf.py")
 
 
 class _Pretending(TransceiverProxy):
@@ -114,6 +114,22 @@ class TonesReversed(TransceiverProxy):
 
     def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
         super().insert_dtmf(tones[::-1], duration, gap)
+
+
+@TOPIC.proxy
+class TonesTooShort(TransceiverProxy):
+    """Send tones of a quarter of their length."""
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        super().insert_dtmf(tones, duration / 4, gap)
+
+
+@TOPIC.proxy
+class TonesOfOtherKeys(TransceiverProxy):
+    """Send other keys than were asked for."""
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        super().insert_dtmf(tones.translate(str.maketrans("123456789", "987654321")), duration, gap)
 
 
 @TOPIC.proxy

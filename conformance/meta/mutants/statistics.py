@@ -8,7 +8,7 @@ from conformance.meta.catalogue import Topic
 from conformance.meta.proxies import EngineProxy, Report
 from shim.spi.engines import TransceiverEngine
 
-TOPIC: Final = Topic("statistics", "test_stats.py")
+TOPIC: Final = Topic("statistics", "test_stats.py", "test_figures.py")
 
 
 def _scaled(report: Report, factor: float, *names: str) -> Report:
@@ -72,6 +72,38 @@ class BytesAsBits(EngineProxy):
 
     def reported(self, report: Report) -> Report:
         return _scaled(report, 8, "bytesReceived")
+
+
+@TOPIC.proxy
+class HeadersForgotten(EngineProxy):
+    """Leave half of the headers out of what is received."""
+
+    def reported(self, report: Report) -> Report:
+        return _scaled(report, 0.5, "headerBytesReceived")
+
+
+@TOPIC.proxy
+class PicturesCountedTwice(EngineProxy):
+    """Count each picture that is decoded twice."""
+
+    def reported(self, report: Report) -> Report:
+        return _scaled(report, 2, "framesDecoded")
+
+
+@TOPIC.proxy
+class LossesHidden(EngineProxy):
+    """Say that nothing was lost."""
+
+    def reported(self, report: Report) -> Report:
+        return _scaled(report, 0, "packetsLost")
+
+
+@TOPIC.proxy
+class RoundTripInMilliseconds(EngineProxy):
+    """Report the round trip in milliseconds instead of seconds."""
+
+    def reported(self, report: Report) -> Report:
+        return _scaled(report, 1000, "currentRoundTripTime")
 
 
 @TOPIC.proxy
