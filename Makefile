@@ -59,6 +59,7 @@ lint: setup ## Check style, types and layers
 setup: $(VENV)/.installed
 	@.ci/setup-legacy $(VENV)
 	@.ci/setup-turn $(VENV)
+	@.ci/setup-screen $(VENV)
 
 $(VENV)/.created:
 	@.ci/setup-venv $(PYTHON) $(VENV)

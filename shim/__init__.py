@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from shim.api.audio_hybrid import HybridResampler
     from shim.api.audio_mixer import AudioMixer, MixerInputStats
     from shim.api.audio_process import AudioProcessor
+    from shim.api.capture import ScreenCapture
     from shim.api.certificates import RTCCertificate
     from shim.api.configuration import RTCBundlePolicy, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
     from shim.api.datachannel import RTCDataChannel, RTCDataChannelParameters
@@ -170,6 +171,7 @@ __all__ = [
     "RTCTransportStats",
     "SFrame",
     "SFrameError",
+    "ScreenCapture",
     "SdpSyntaxError",
     "ShimError",
     "VideoCodecs",
@@ -189,6 +191,7 @@ _HOME: Final[dict[str, tuple[str, ...]]] = {
         "MixerInputStats",
     ),
     "shim.api.audio_process": ("AudioProcessor",),
+    "shim.api.capture": ("ScreenCapture",),
     "shim.api.certificates": ("RTCCertificate",),
     "shim.api.configuration": (
         "RTCBundlePolicy",

@@ -51,6 +51,7 @@ def backend_info() -> BackendInfo:
                 Component.AUDIO_PROCESS,
                 Component.VIDEO_ENCODE,
                 Component.VIDEO_DECODE,
+                Component.SCREEN_CAPTURE,
             }
         ),
         capabilities=CAPABILITIES,

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioProcessor,
         AudioResampler,
+        CaptureSettings,
         EncoderSettings,
         EngineConfig,
         EventSink,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         PeerEngine,
         ProcessorSettings,
         RtpCapabilities,
+        ScreenCapturer,
         SoundForm,
         VideoCodec,
         VideoCodecs,
@@ -107,3 +109,11 @@ def shim_create_audio_processor(settings: ProcessorSettings) -> AudioProcessor:
     from backends.native.audio_process import NativeAudioProcessor
 
     return NativeAudioProcessor(settings)
+
+
+@hookimpl
+def shim_create_screen_capturer(settings: CaptureSettings) -> ScreenCapturer:
+    """Create a capturer over FFmpeg's devices."""
+    from backends.native.screen import NativeScreenCapturer
+
+    return NativeScreenCapturer(settings)

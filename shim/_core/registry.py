@@ -34,6 +34,7 @@ FACTORIES = {
     Component.AUDIO_PROCESS: "shim_create_audio_processor",
     Component.VIDEO_ENCODE: "shim_create_video_encoder",
     Component.VIDEO_DECODE: "shim_create_video_decoder",
+    Component.SCREEN_CAPTURE: "shim_create_screen_capturer",
     Component.DATA_TRANSPORT: "shim_create_data_transport",
     Component.SURFACE: "shim_create_surface",
 }

@@ -19,6 +19,7 @@ class Component(StrEnum):
     AUDIO_PROCESS = "audio_process"
     VIDEO_ENCODE = "video_encode"
     VIDEO_DECODE = "video_decode"
+    SCREEN_CAPTURE = "screen_capture"
     DATA_TRANSPORT = "data_transport"
     SURFACE = "surface"
 

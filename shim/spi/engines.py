@@ -805,6 +805,39 @@ class VideoDecoder(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    """What of the screen is captured, and how.
+
+    :param display: as the system names it, e.g. ``":0"`` under X11; `None` for the one of the session.
+    :param region: left, top, width and height in pixels, from 0, 0 and 1, 1 on; `None` for all of it.
+    :param framerate: pictures per second, above 0, at most 240.
+    :param cursor: show the pointer.
+    """
+
+    display: str | None = None
+    region: tuple[int, int, int, int] | None = None
+    framerate: float = 30.0
+    cursor: bool = True
+
+
+class ScreenCapturer(Protocol):
+    """Captures the screen, once."""
+
+    def start(self, sink: MediaSink) -> None:
+        """Put pictures, of any of :data:`PIXEL_FORMATS`, with times that begin at 0, from any thread; end at the end.
+
+        :raises CapabilityError: this system has no screen that could be captured, or not in this way.
+        :raises OperationError: the display cannot be opened.
+        :raises InvalidMediaError: the region is not on the screen.
+        """
+        ...
+
+    def close(self) -> None:
+        """Stop, and leave no thread behind. Does not end the sink. May be called more than once, any thread."""
+        ...
+
+
 class DataTransport(Protocol):
     """Carries data channels instead of SCTP."""
 

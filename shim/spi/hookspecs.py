@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioProcessor,
         AudioResampler,
+        CaptureSettings,
         DataTransport,
         EncoderSettings,
         EngineConfig,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         PeerEngine,
         ProcessorSettings,
         RtpCapabilities,
+        ScreenCapturer,
         SoundForm,
         Surface,
         VideoCodec,
@@ -99,6 +101,11 @@ class Hooks(Protocol):
     @hookspec(firstresult=True)
     def shim_create_video_decoder(self, codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
         """Create a decoder; errors as above."""
+        ...
+
+    @hookspec(firstresult=True)
+    def shim_create_screen_capturer(self, settings: CaptureSettings) -> ScreenCapturer:
+        """Create a capturer of the screen. Whether there is one, `start` finds out."""
         ...
 
     @hookspec(firstresult=True)
