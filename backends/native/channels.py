@@ -52,6 +52,7 @@ class Channel(ChannelHooks):
         "association",
         "bytes_received",
         "bytes_sent",
+        "confirmed",
         "id",
         "init",
         "messages_received",
@@ -70,6 +71,8 @@ class Channel(ChannelHooks):
         self._state: ChannelState = state
         self._amount = 0
         self._threshold = 0
+        # Until the remote is known to know the channel, nothing may overtake its opening (RFC 8832 section 6).
+        self.confirmed = init.negotiated or state == "open"
         self.messages_sent = self.messages_received = 0
         self.bytes_sent = self.bytes_received = 0
 
@@ -159,6 +162,7 @@ class Channel(ChannelHooks):
 
     def receive(self, data: bytes | str) -> None:
         """Post a message, unless the channel has been closed."""
+        self.confirmed = True
         if self._state in {"open", "closing"}:
             self.messages_received += 1
             self.bytes_received += len(data)
@@ -275,11 +279,15 @@ class Association(OpenSctpTransport):
         assert channel.id is not None
         if protocol == DCEP:
             await self.send_message(channel.id, protocol, data, None, None, True)
+            # Data may follow the opening at once: there is nothing to wait for.
+            if channel.readyState == "connecting":
+                channel.sctp_state_changed("open")
             return
         init = channel.init
         lifetime = init.max_packet_life_time
         expiry = None if lifetime is None else time.time() + lifetime / 1000
-        await self.send_message(channel.id, protocol, data, expiry, init.max_retransmits, init.ordered)
+        ordered = init.ordered or not channel.confirmed
+        await self.send_message(channel.id, protocol, data, expiry, init.max_retransmits, ordered)
         if protocol not in {TEXT_EMPTY, BINARY_EMPTY}:
             channel.sctp_buffered(-len(data))
 
@@ -319,8 +327,8 @@ class Association(OpenSctpTransport):
 
     def _receive_control(self, stream_id: int, channel: Channel | None, data: bytes) -> None:
         if data[:1] == ACK:
-            if channel is not None and channel.readyState == "connecting":
-                channel.sctp_state_changed("open")
+            if channel is not None:
+                channel.confirmed = True
         elif channel is not None:
             logger.warning("ignored a second opening of stream %d", stream_id)
         else:

@@ -104,6 +104,19 @@ async def test_setup_over_a_round_trip_of_100_ms(
     print(f"setup {pair}: {', '.join(f'{what} {seconds * 1000:.0f} ms' for what, seconds in took.items())}")
 
 
+@spec("RFC 8832 6", "webrtc-pc 6.2")
+async def test_channel_opens_before_the_remote_answers(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    connected = await _link(peers, pair, network)
+    announced = ChannelArrivals(connected.answerer)
+    network.set_links(Link(), Link(loss=1))
+    channel = connected.offerer.createDataChannel("quick", ordered=False)
+    await opened(channel)
+    channel.send("at once")
+    network.set_links(Link())
+    assert await (await announced.next()).inbox.next() == "at once"
+
+
 @spec("RFC 6347 4.2.4")
 @pytest.mark.parametrize(
     "lossy", [("b_to_a",), pytest.param(("a_to_b", "b_to_a"), marks=pytest.mark.slow)], ids=["one", "each"]

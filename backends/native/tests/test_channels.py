@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backends.native.channels import QUEUE_LIMIT
+from backends.native.channels import DCEP, QUEUE_LIMIT, TEXT, Channel
 from backends.native.sctp_guard import is_endless
 from backends.native.tests.peers import Peer, close, connected_pair, negotiate, run
 from shim.spi.engines import DataChannelInit, EngineConfig
@@ -47,6 +47,35 @@ def test_a_channel_is_announced_as_it_was_created(init: DataChannelInit) -> None
         assert not b.sink.of(ChannelOpened)
         channel.send("payload")
         assert (await b.sink.first(ChannelMessage)).data == "payload"
+        await close(a, b)
+
+    run(scenario)
+
+
+def test_nothing_overtakes_the_opening_of_an_unordered_channel() -> None:
+    async def scenario() -> None:
+        a, b = await connected_pair()
+        channel = a.engine.create_data_channel(DataChannelInit("fast", ordered=False))
+        assert isinstance(channel, Channel)
+        assert channel.association is not None
+        seen: list[tuple[int, bool]] = []
+        send = channel.association.send_message
+
+        async def observed(
+            stream_id: int, protocol: int, data: bytes, expiry: float | None, retransmits: int | None, ordered: bool
+        ) -> None:
+            seen.append((protocol, ordered))
+            await send(stream_id, protocol, data, expiry, retransmits, ordered)
+
+        channel.association.send_message = observed  # type: ignore[method-assign]
+        await a.sink.first(ChannelOpened, lambda event: event.channel is channel)
+        channel.send("at once")
+        theirs = (await b.sink.first(ChannelMessage)).channel
+        theirs.send("so it is known")
+        await a.sink.first(ChannelMessage)
+        channel.send("later")
+        await b.sink.first(ChannelMessage, lambda event: event.data == "later")
+        assert seen == [(DCEP, True), (TEXT, True), (TEXT, False)]
         await close(a, b)
 
     run(scenario)
