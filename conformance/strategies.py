@@ -1,4 +1,4 @@
-"""What hypothesis draws: damaged descriptions, options of data channels, names in any Unicode."""
+"""What hypothesis draws: configurations, candidates, damaged descriptions, data channels and what is said over them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,17 @@ from typing import Any, Final
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from shim import RTCDataChannelParameters
+from shim import (
+    BitrateBounds,
+    Capability,
+    OpusParameters,
+    RTCBundlePolicy,
+    RTCConfiguration,
+    RTCDataChannelParameters,
+    RTCIceCandidate,
+    RTCIceServer,
+    RTCIceTransportPolicy,
+)
 
 NIGHTLY: Final = "nightly"
 EXAMPLES: Final = settings(
@@ -53,6 +63,80 @@ def channel_options(draw: st.DrawFn) -> RTCDataChannelParameters:
         maxPacketLifeTime=lifetime,
         maxRetransmits=retransmits,
     )
+
+
+@st.composite
+def configurations(draw: st.DrawFn, capabilities: frozenset[Capability]) -> RTCConfiguration:
+    """Configurations that must be accepted (webrtc-pc section 4.2.1), as far as a backend declares that it can."""
+    floor, start, ceiling = sorted(draw(st.lists(st.integers(30_000, 5_000_000), min_size=3, max_size=3)))
+    lowest, highest = sorted(draw(st.tuples(st.integers(1024, 60_000), st.integers(60_001, 65_535))))
+    disconnected = draw(st.floats(0.5, 20))
+    optional = {
+        Capability.PORT_RANGE: {"portRange": (lowest, highest)},
+        Capability.MTU: {"mtu": draw(st.integers(576, 9000))},
+        Capability.BITRATE_BOUNDS: {"bitrate": BitrateBounds(min=floor, start=start, max=ceiling)},
+        Capability.JITTER_TARGET: {"jitterBufferTarget": draw(st.floats(0, 4))},
+        Capability.OPUS_PARAMETERS: {"opus": draw(_opus_parameters())},
+    }
+    chosen: dict[str, Any] = {}
+    for capability, setting in optional.items():
+        if capability in capabilities and draw(st.booleans()):
+            chosen |= setting
+    return RTCConfiguration(
+        iceServers=draw(st.none() | st.lists(_ice_servers(), max_size=3)),
+        iceTransportPolicy=draw(
+            st.sampled_from(RTCIceTransportPolicy if Capability.ICE_RELAY in capabilities else ["all"])
+        ),
+        bundlePolicy=draw(st.sampled_from(RTCBundlePolicy)),
+        trickle=draw(st.booleans()),
+        iceDisconnectedTimeout=disconnected,
+        iceFailedTimeout=disconnected + draw(st.floats(0.5, 60)),
+        **chosen,
+    )
+
+
+def _opus_parameters() -> st.SearchStrategy[OpusParameters]:
+    switch = st.none() | st.booleans()
+    return st.builds(
+        OpusParameters, stereo=switch, fec=switch, dtx=switch, bitrate=st.none() | st.integers(6000, 510_000)
+    )
+
+
+def _ice_servers() -> st.SearchStrategy[RTCIceServer]:
+    host = st.sampled_from(["127.0.0.1", "[::1]", "stun.example.invalid"])
+    port = st.integers(1, 65535)
+    stun = st.builds(lambda host, port: RTCIceServer(f"stun:{host}:{port}"), host, port)
+    turn = st.builds(
+        lambda host, port, user: RTCIceServer(f"turn:{host}:{port}?transport=udp", username=user, credential="secret"),
+        host,
+        port,
+        names().filter(bool),
+    )
+    return stun | turn
+
+
+def candidates() -> st.SearchStrategy[RTCIceCandidate]:
+    """Candidates with any values that have the right types: useful, useless and impossible ones."""
+    number = st.integers(-1, 2**33)
+    return st.builds(
+        RTCIceCandidate,
+        component=number,
+        foundation=names(),
+        ip=st.sampled_from(["127.0.0.1", "::1", "192.0.2.1", "0.0.0.0", "999.1.1.1", "nobody.local", ""]) | names(),
+        port=number,
+        priority=number,
+        protocol=st.sampled_from(["udp", "tcp", "UDP", "smoke"]),
+        type=st.sampled_from(["host", "srflx", "prflx", "relay", "pigeon"]),
+        sdpMid=st.none() | st.sampled_from(["0", "1", "nine"]),
+        sdpMLineIndex=st.none() | st.integers(-1, 3),
+    )
+
+
+def conversations() -> st.SearchStrategy[list[tuple[bool, str | bytes]]]:
+    """What is said over a channel, in order: whether by the side that opened it, and the message."""
+    text = st.text(st.characters(codec="utf-8"), max_size=200) | st.integers(0, 40_000).map(lambda n: "ü" * n)
+    data = st.binary(max_size=200) | st.integers(0, 65_536).map(bytes)
+    return st.lists(st.tuples(st.booleans(), text | data), max_size=20)
 
 
 def mutilations(sdp: str) -> st.SearchStrategy[str]:

@@ -190,6 +190,7 @@ a=rtpmap:121 VP9/90000
 a=rtpmap:125 rtx/90000
 a=setup:actpass
 a=ssrc:2606217434 cname:{5dd0e5b6-b8cf-4bd4-8d2d-0a8e7e0b4a0f}
+a=ssrc:2606217435 cname:{5dd0e5b6-b8cf-4bd4-8d2d-0a8e7e0b4a0f}
 a=ssrc-group:FID 2606217434 2606217435
 m=application 9 UDP/DTLS/SCTP webrtc-datachannel
 c=IN IP6 ::

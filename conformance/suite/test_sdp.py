@@ -13,6 +13,7 @@ from conformance.asserts import connect, local_of, negotiate
 from conformance.reference import ANSWER_DIRECTIONS
 from conformance.requirements import requires, spec
 from conformance.scenes import described, trickling
+from conformance.shim_tests.sdp_corpus import OFFERS
 from conformance.strategies import EXAMPLES, mutilations
 from conformance.targets import Pair, Peers, Target
 from shim import Capability, NotSupportedError, OperationError, RTCConfiguration, RTCPeerConnection
@@ -227,6 +228,20 @@ async def test_own_offer_is_understood_by_the_other(peers: Peers, pair: Pair) ->
     offerer.addTransceiver("video")
     await connect(offerer, answerer)
     assert [t.kind for t in answerer.getTransceivers()] == ["audio", "video"]
+
+
+@spec("RFC 9429 5.8", "RFC 9429 5.3.1")
+@requires(Capability.ICE_HOST)
+@pytest.mark.parametrize("name", OFFERS)
+async def test_offer_of_the_field_is_answered(peers: Peers, target: Target, name: str) -> None:
+    """Offers as other implementations write them: a section is answered in its place, under its mid."""
+    pc = trickling(peers, target)
+    await pc.setRemoteDescription(described("offer", OFFERS[name]))
+    await pc.setLocalDescription()
+    offered, answered = _split(OFFERS[name])[1:], _split(local_of(pc).sdp)[1:]
+    assert [_values(section, "mid") for section in answered] == [_values(section, "mid") for section in offered]
+    assert [section[0].split()[0] for section in answered] == [section[0].split()[0] for section in offered]
+    assert pc.signalingState == "stable"
 
 
 # --- hostile descriptions ----------------------------------------------------------------------------
