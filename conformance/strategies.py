@@ -71,7 +71,7 @@ def configurations(draw: st.DrawFn, capabilities: frozenset[Capability]) -> RTCC
     floor, start, ceiling = sorted(draw(st.lists(st.integers(30_000, 5_000_000), min_size=3, max_size=3)))
     lowest, highest = sorted(draw(st.tuples(st.integers(1024, 60_000), st.integers(60_001, 65_535))))
     disconnected = draw(st.floats(0.5, 20))
-    optional = {
+    optional: dict[Capability, dict[str, Any]] = {
         Capability.PORT_RANGE: {"portRange": (lowest, highest)},
         Capability.MTU: {"mtu": draw(st.integers(576, 9000))},
         Capability.BITRATE_BOUNDS: {"bitrate": BitrateBounds(min=floor, start=start, max=ceiling)},
