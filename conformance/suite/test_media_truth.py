@@ -186,8 +186,9 @@ async def _hear(received: MediaStreamTrack, count: int = 50) -> list[AudioFrame]
 async def test_sound_keeps_its_level(peers: Peers, pair: Pair) -> None:
     sent = track(pair.offerer, "audio", lambda index: tone_frame(index, 440, amplitude=0.4), PTIME)
     (received,) = await _receive(peers, pair, sent)
-    sound = np.concatenate([mono_samples(frame) for frame in await _hear(received)])
-    level = 20 * np.log10(np.sqrt(np.mean(sound**2)) / (0.4 / np.sqrt(2)))
+    levels = [np.sqrt(np.mean(mono_samples(frame) ** 2)) for frame in await _hear(received)]
+    # Of the frame in the middle: those that conceal a late packet fade, which is no fault in the level.
+    level = 20 * np.log10(statistics.median(levels) / (0.4 / np.sqrt(2)))
     assert abs(level) < 3, f"{level:.1f} dB"
 
 

@@ -110,19 +110,22 @@ def up_to_date(target: Path, sources: list[Path]) -> bool:
     return target.exists() and target.stat().st_mtime >= newest(sources)
 
 
-def dependencies(obj: Path) -> list[Path] | None:
-    """Our own headers and the source of an object, from the dependency file that g++ wrote; None if unknown."""
+def dependencies(obj: Path, source: Path) -> list[Path] | None:
+    """Our own headers and the source of an object, from the dependency file that g++ wrote; None if unknown.
+
+    In a copy of the whole folder the file still speaks of the original: nothing is known of the copy then.
+    """
     listing = obj.with_suffix(".d")
     if not listing.exists():
         return None
     words = listing.read_text().replace("\\\n", " ").split()[1:]
     paths = [Path(word) for word in words]
-    return paths if paths and all(path.exists() for path in paths) else None
+    return paths if source in paths and all(path.exists() for path in paths) else None
 
 
 def compile_one(source: Path, build: Path, force: bool) -> Path:
     obj = build / (source.stem + ".o")
-    known = dependencies(obj)
+    known = dependencies(obj, source)
     if force or known is None or not up_to_date(obj, [*known, Path(__file__)]):
         command = ["g++", *COMPILE_FLAGS, "-MMD", "-MF", str(obj.with_suffix(".d"))]
         run([*command, "-c", str(source), "-o", str(obj)])
