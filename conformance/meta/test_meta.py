@@ -28,6 +28,7 @@ TOPICS = {
     "errors",
     "pictures",
     "sound",
+    "video codecs",
 }
 SAMPLE = ("text-as-bytes", "line-feeds-only", "rollback-ignored", "descriptor-per-connection")
 QUICK = ("test_configuration.py", "test_dtls.py", "test_errors.py")
