@@ -79,7 +79,7 @@ class Metric:
     :param settles: a round begins with a warm-up of its own: there is none before the first.
     :param isolated: a new process for each round: for what differs the first time, and for memory.
     :param timeout: seconds, of one round.
-    :param stacked: the figures are parts of a whole and are drawn so.
+    :param stacked: the figures, but for those that explain others, are parts of a whole and are drawn so.
     """
 
     name: str

@@ -151,7 +151,8 @@ def _verdict_marker(verdict: Verdict, x: float, y: float, colour: str) -> str:
 def stack(metric: MetricResult) -> str:
     """Return a drawing of a metric whose figures are parts of a whole: a bar, and its parts by number."""
     subject = metric.subjects[0]
-    parts = [(one, found.median) for one in metric.figures if (found := one.summary(subject)) is not None]
+    figures = [one for one in metric.figures if one.figure.better != "neither"]
+    parts = [(one, found.median) for one in figures if (found := one.summary(subject)) is not None]
     whole, left, drawn = sum(max(0.0, value) for _, value in parts) or 1.0, 0.0, []
     for number, (one, value) in enumerate(parts, 1):
         width, shade = _WIDTH * max(0.0, value) / whole, "#0072b2" if number % 2 else "#8fc1e0"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import partial
 from typing import Any, Final, Literal
@@ -93,11 +93,17 @@ async def added(kind: Kind, subject: Subject, effort: Effort) -> Mapping[str, fl
 async def breakdown(kind: Kind, subject: Subject, effort: Effort) -> Mapping[str, float]:
     """Send frames, and measure each stage."""
     stages = [marks.stages() for marks in (await _trace(kind, subject, effort, encoded=False)).done]
-    return {name: median([one[name] * 1000 for one in stages]) for name in STAGES}
+    columns = {name: [one[name] * 1000 for one in stages] for name in STAGES}
+    columns["whole"] = [1000 * sum(one.values()) for one in stages]
+    late = {f"{name}_p99": quantile(column, 0.99) for name, column in columns.items()}
+    return {name: median(column) for name, column in columns.items()} | late
 
 
-def _figures(titles: Sequence[str]) -> tuple[Figure, ...]:
-    return tuple(Figure(title, title, "ms") for title in titles)
+def _figures() -> tuple[Figure, ...]:
+    typical = tuple(Figure(name, name, "ms") for name in STAGES)
+    late = tuple(Figure(f"{name}_p99", f"{name}, p99", "ms", "neither") for name in STAGES)
+    whole = (Figure("whole", "one way, p50", "ms", "neither"), Figure("whole_p99", "one way, p99", "ms", "neither"))
+    return typical + late + whole
 
 
 def _metrics(kind: Kind, what: str) -> tuple[Metric, Metric]:
@@ -119,12 +125,13 @@ def _metrics(kind: Kind, what: str) -> tuple[Metric, Metric]:
             name=f"stages_{kind}",
             title=f"where the time goes, {kind}",
             group="media",
-            about=f"{what} one way, medians of each stage. Capture: from when a frame is due until the sender "
-            "has it. Encode: "
+            about=f"{what} one way, medians of each stage, and the time that 99 of 100 frames take at most. "
+            "Capture: from when a frame is due until the sender has it. Encode: "
             "with the changes of threads. Packetise: with SRTP, until the system has the last packet. Network: "
             "until SRTP is "
-            "taken off that. Reorder: until the decoder has the frame. Delivery: until the application has it.",
-            figures=_figures(STAGES),
+            "taken off that. Reorder: until the decoder has the frame. Decode: with the changes of threads. Delivery: "
+            "until the application has it.",
+            figures=_figures(),
             measure=partial(breakdown, kind),
             subjects=("native",),
             rounds=3,

@@ -39,7 +39,7 @@ async def one_way(size: str, codec: str, subject: Subject, effort: Effort) -> Ma
         await pair.close()
     if not eye.latencies:
         raise RuntimeError("no picture was recognised at the far end")
-    latencies = {f"p{share}": quantile(eye.latencies, share / 100) * 1000 for share in (50, 95)}
+    latencies = {f"p{share}": quantile(eye.latencies, share / 100) * 1000 for share in (50, 95, 99)}
     found = {"first": ((eye.first_at or began) - began) * 1000, "arrived": 100 * share}
     quality = eye.quality()
     return latencies | found | {key: value * (100 if key == "size" else 1) for key, value in quality.items()}
@@ -59,6 +59,7 @@ def _metric(size: str, codec: str) -> Metric:
         figures=(
             Figure("p50", "p50", "ms", targets=(Target(0.5),)),
             Figure("p95", "p95", "ms"),
+            Figure("p99", "p99", "ms"),
             Figure("first", "first picture", "ms"),
             Figure("psnr", "PSNR", "dB", "higher"),
             Figure("arrived", "arrived", "%", "higher"),
