@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import numpy as np
 import pytest
-from av import VideoFrame
+from av import AudioFrame, VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,7 +24,6 @@ from shim.spi.errors import CapabilityError, InvalidMediaError, MediaStreamError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from av import AudioFrame
     from numpy.typing import NDArray
 
     from conformance.targets import Target
@@ -261,6 +260,13 @@ def test_output_has_the_form_and_time_of_the_input(target: Target, format: str) 
     assert (out.format.name, out.layout.name, out.sample_rate) == (format, "stereo", 16000)
     assert (out.pts, out.time_base, out.samples) == (12345, Fraction(1, 90000), 320)
     assert np.array_equal(samples_of([frame]), before)
+
+
+def test_frame_without_a_time_is_taken(target: Target) -> None:
+    frame = AudioFrame.from_ndarray(np.zeros((1, 160), np.int16), "s16", "mono")
+    frame.sample_rate = 16000
+    out = processor_of(target, high_pass=True).process(frame)
+    assert (out.pts, out.time_base, out.samples) == (None, None, 160)
 
 
 def fed(processor: AudioProcessor, signal: Signal, sizes: Sequence[int]) -> Signal:

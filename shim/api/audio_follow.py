@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -44,6 +45,7 @@ class ClockFollower:
     def __init__(self, channels: int, rate: int, latency: float) -> None:
         self._rate, self._latency = rate, latency
         self._kernels = _kernels()
+        self._slopes = np.diff(self._kernels, axis=0)
         self._data = np.zeros((channels, _TAPS), np.float32)
         self._place = float(_TAPS // 2)
         self._error = self._learnt = 0.0
@@ -104,10 +106,17 @@ class ClockFollower:
         phases = (places[:there] - whole[:there]) * _PHASES
         lower = phases.astype(np.int64)
         share = (phases - lower).astype(np.float32)[:, None]
-        weights = self._kernels[lower] * (1 - share) + self._kernels[lower + 1] * share
-        windows = np.lib.stride_tricks.sliding_window_view(self._data, _TAPS, 1)[:, whole[:there] - (_TAPS // 2 - 1)]
+        weights = self._slopes[lower]
+        weights *= share
+        weights += self._kernels[lower]
         out = np.zeros((self._data.shape[0], samples), np.float32)
-        np.einsum("cnt,nt->cn", windows, weights, out=out[:, :there])
+        windows = np.lib.stride_tricks.sliding_window_view(self._data, _TAPS, 1)
+        # Nearly all samples follow one another: a view of those costs nothing, picking windows one by one a lot.
+        breaks = np.flatnonzero(np.diff(whole[:there]) != 1) + 1
+        for start, end in pairwise([0, *breaks.tolist(), there]):
+            first = whole[start] - (_TAPS // 2 - 1)
+            run = windows[:, first : first + end - start]
+            np.einsum("cnt,nt->cn", run, weights[start:end], out=out[:, start:end])
         self.concealed += samples - there
         return out
 

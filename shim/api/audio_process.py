@@ -300,5 +300,7 @@ def _like(frame: AudioFrame, samples: Samples) -> AudioFrame:
         made = _frame(samples, SoundForm(rate, layout, format))
     else:
         made = frame_of(samples.astype(np.float32) / np.float32(32768), format, layout, rate)
-    made.pts, made.time_base = frame.pts, frame.time_base
+    made.pts = frame.pts
+    if frame.time_base is not None:
+        made.time_base = frame.time_base
     return made
