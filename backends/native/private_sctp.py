@@ -315,7 +315,8 @@ class QuickSctpTransport(RTCSctpTransport):
             self._flight_size_increase(chunk)
             chunk._sent_count += 1
             chunk._sent_time = time.time()
-            if queue and self._flight_size >= window:
+            if queue and self._flight_size >= window and len(self._sent_queue) == 1:
+                # The acknowledgement would wait for a second packet, and that for the acknowledgement.
                 chunk.flags |= IMMEDIATE
             await self._send_chunk(chunk)
             if self._t3_handle is None:
