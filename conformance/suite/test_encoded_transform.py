@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from av import AudioFrame, VideoFrame
 
-from conformance.asserts import Arrivals, connect
+from conformance.asserts import Arrivals, connect, negotiate
 from conformance.media import Kind, coded_picture, media_track, mono_samples, picture_track, tone_track
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
@@ -37,6 +37,10 @@ CODE: Final = 0b10110010
 KEY: Final = os.urandom(16)
 KEY_ID: Final = 3
 VP8_CLEAR: Final = 10
+SOUND: Final = 6
+"""Frames of 20 ms that are listened to at once."""
+TONE_SHARE: Final = 0.5
+"""Of the energy of what is heard: noise has a hundredth there; jitter buffers that stretch sound cost the tone some."""
 Transform = Callable[[bytes, EncodedFrameInfo], bytes | None]
 
 
@@ -113,13 +117,14 @@ class Leg:
     sender: RTCRtpSender
     receiver: RTCRtpReceiver
     track: MediaStreamTrack
+    ends: tuple[RTCPeerConnection, RTCPeerConnection]
 
     async def arrives(self) -> None:
         """Wait until what was sent is seen or heard."""
         recent: list[Any] = []
         try:
             async with asyncio.timeout(PATIENCE):
-                while not _is_true(recent[-12:]):
+                while not _is_true(recent[-SOUND:]):
                     recent.append(await self.track.recv())
         except TimeoutError:
             told = f"{len(recent)} frames, none of them what was sent; {self.receiver.transformCounts}"
@@ -132,7 +137,7 @@ def _is_true(frames: list[Any]) -> bool:
         return False
     if isinstance(frames[-1], VideoFrame):
         return _distance(frames[-1]) < 15
-    return len(frames) == 12 and _share(frames) > 0.8
+    return len(frames) == SOUND and _share(frames) > TONE_SHARE
 
 
 def _distance(frame: VideoFrame) -> float:
@@ -174,7 +179,8 @@ async def _call(
     await connect(offerer, answerer)
     tracks = {track.kind: track for track in await arriving.take(len(kinds))}
     receivers = {receiver.track.kind: receiver for receiver in answerer.getReceivers() if receiver.track}
-    return [Leg(sender, receivers[sender.kind], tracks[sender.kind]) for sender in senders]
+    ends = offerer, answerer
+    return [Leg(sender, receivers[sender.kind], tracks[sender.kind], ends) for sender in senders]
 
 
 def _prefer(pc: RTCPeerConnection, target: Target, mime: str) -> None:
@@ -244,7 +250,7 @@ async def test_peer_without_transform_sees_and_hears_nothing_of_it(peers: Peers,
         await tap.until(len(tap.taken) + 50, None)
         watching.cancel()
         seen = await watching
-        assert not any(_is_true(seen[: at + 1][-12:]) for at in range(len(seen))), "it was not encrypted"
+        assert not any(_is_true(seen[: at + 1][-SOUND:]) for at in range(len(seen))), "it was not encrypted"
         leg.receiver.transform = _opening()
         await leg.arrives()
 
@@ -270,15 +276,21 @@ async def test_what_is_on_its_way_is_ciphertext(peers: Peers, pair: Pair) -> Non
     sealed = {each.result for each in out.taken}
     assert {each.info.kind for each in came.taken} == {"audio", "video"}
     assert len({each.data for each in came.taken}) == len(came.taken), "a frame came twice"
+    shown = [each.info for each in came.taken if each.info.kind == "video"]
+    assert (shown[0].key_frame, shown[-1].key_frame) == (True, False)
+    assert len({info.timestamp for info in shown}) == len(shown)
     for each in came.taken:
         assert each.result in plain, "what was opened is not what was sealed"
         assert each.data in sealed, "what came is not what was sent"
         sent = plain[each.result]
-        assert (sent.info.kind, sent.info.mime_type.lower()) == (each.info.kind, each.info.mime_type.lower())
-        assert sent.info.key_frame == each.info.key_frame
-        assert sent.info.ssrc == each.info.ssrc
+        assert _facts(sent.info) == _facts(each.info)
+        assert each.info.ssrc > 0
         clear = VP8_CLEAR if each.info.kind == "video" else 0
         assert not any(piece in each.data[clear:] for piece in _pieces(each.result[clear:]))
+
+
+def _facts(info: EncodedFrameInfo) -> tuple[object, ...]:
+    return info.kind, info.mime_type.lower(), info.key_frame, info.timestamp, info.ssrc
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
@@ -287,6 +299,22 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 
 # --- transforms --------------------------------------------------------------------------------------
+
+
+@spec("webrtc-encoded-transform 3")
+async def test_encryption_outlives_negotiations_and_another_track(peers: Peers, pair: Pair) -> None:
+    opening = Tap(_opening().decryptFrame)
+    (leg,) = await _call(peers, pair, ("video",), sending=_sealing(), receiving=opening)
+    await leg.arrives()
+    offerer, answerer = leg.ends
+    offerer.addTransceiver("audio", direction="recvonly")
+    await negotiate(offerer, answerer)
+    await negotiate(answerer, offerer)
+    leg.sender.replaceTrack(picture_track(pair.offerer, CODE))
+    seen = len(opening.taken)
+    await opening.until(seen + 5)
+    await leg.arrives()
+    assert leg.receiver.transformCounts.failed == 0
 
 
 @spec("webrtc-encoded-transform 3")
