@@ -42,7 +42,7 @@ class _Wrapping(TransceiverProxy):
 
 
 @TOPIC.proxy
-class DroppedFramesGoOn(_Wrapping):
+class DroppedEncodedFramesGoOn(_Wrapping):
     """Let frames go on as they are, where the transform dropped them."""
 
     def wrapped(self, transform: FrameTransform) -> FrameTransform:
@@ -54,7 +54,7 @@ class DroppedFramesGoOn(_Wrapping):
 
 
 @TOPIC.proxy
-class FramesTransformedTwice(_Wrapping):
+class EncodedFramesTransformedTwice(_Wrapping):
     """Ask the transform twice about each frame."""
 
     def wrapped(self, transform: FrameTransform) -> FrameTransform:
@@ -90,7 +90,7 @@ class _Misinforming(_Wrapping):
 
 
 @TOPIC.proxy
-class EveryFrameCalledKey(_Misinforming):
+class TransformsToldOfKeyFramesOnly(_Misinforming):
     """Call every frame a key frame."""
 
     def told(self, info: EncodedFrameInfo) -> EncodedFrameInfo:
@@ -113,4 +113,4 @@ class SourceOfFramesMissing(_Misinforming):
         return replace(info, ssrc=0)
 
 
-TOPIC.on("legacy", "dropped-frames-go-on", "first-frames-bypass-transform")
+TOPIC.on("legacy", "dropped-encoded-frames-go-on", "first-frames-bypass-transform")
