@@ -45,7 +45,7 @@ async def _sending(
 
 
 LIMITS: Final = {"bars": (40.0, 0.98), "card": (36.0, 0.95)}
-"""Least PSNR in dB and SSIM of the best of `LOOKS` pictures: a still at the bitrates that engines begin
+"""Least PSNR in dB and SSIM of one of the first `LOOKS` pictures: a still at the bitrates that engines begin
 with gets to 47 dB and 0.99 after some pictures, so that a slow machine has room."""
 LOOKS: Final = 25
 
@@ -64,17 +64,19 @@ def _picture(name: str) -> VideoFrame:
 async def test_picture_is_close_to_what_was_sent(peers: Peers, pair: Pair, evidence: Evidence, name: str) -> None:
     _, _, _, received = await _sending(peers, pair, track(pair.offerer, "video", lambda _: _picture(name), 1 / 30))
     sent = _luma(_picture(name))
-    noise, structure = [], []
+    least_psnr, least_ssim = LIMITS[name]
+    noise, structure = [0.0], [0.0]
     for _ in range(LOOKS):
         seen = _luma(await asyncio.wait_for(received.recv(), PATIENCE))
         if seen.shape == sent.shape:
             noise.append(psnr(seen, sent))
             structure.append(ssim(seen, sent))
-    evidence.series("PSNR", noise, "dB")
-    evidence.series("SSIM", structure, "")
-    least_psnr, least_ssim = LIMITS[name]
-    assert max(noise, default=0.0) >= least_psnr
-    assert max(structure, default=0.0) >= least_ssim
+        if noise[-1] >= least_psnr and structure[-1] >= least_ssim:
+            break
+    evidence.series("PSNR", noise[1:], "dB")
+    evidence.series("SSIM", structure[1:], "")
+    assert noise[-1] >= least_psnr
+    assert structure[-1] >= least_ssim
 
 
 def _luma(frame: VideoFrame) -> np.ndarray[Any, np.dtype[np.float64]]:
