@@ -43,7 +43,8 @@ class Ear:
 
     def heard(self, begin: int = 0) -> list[str]:
         """Return the keys from a piece on. Where one is torn by a packet that came late, it stays one."""
-        found, silence = [], SILENCE
+        found: list[str] = []
+        silence = SILENCE
         for key, pieces in groupby(self.keys[begin:]):
             length = len(list(pieces))
             if key is None:
