@@ -29,6 +29,7 @@ TOPICS = {
     "pictures",
     "sound",
     "video codecs",
+    "transforms",
 }
 SAMPLE = ("text-as-bytes", "line-feeds-only", "rollback-ignored", "descriptor-per-connection")
 QUICK = ("test_configuration.py", "test_dtls.py", "test_errors.py")
