@@ -133,7 +133,7 @@ class NativeVideoEncoder:
     def _ready(self, size: tuple[int, int], *, is_key: bool) -> av.VideoCodecContext:
         """Return the open encoder, a new one if it cannot go on."""
         context = self._context
-        same = context is not None and (context.width, context.height) == size
+        same = (self._opened.width, self._opened.height) == size
         if context is not None and same and not (is_key and self._breaks_layers()):
             return context
         if not same and self._settings.speed is None:
@@ -148,14 +148,14 @@ class NativeVideoEncoder:
         return self._change is RateChange.CLOCK and self._since_key % len(pattern) != 0
 
     def _open(self, settings: EncoderSettings) -> av.VideoCodecContext:
-        self._opened, self._since_key, self._clock, self._last = settings, 0, 0, None
-        self._pending.clear()
-        if self._found.name:
-            return opened(self._found.name, settings, dict(self._found.options))
-        silence_svt()
         width, height = self._library.fitting(settings.width, settings.height)
         sized = replace(settings, width=width, height=height)
-        options = self._library.options(sized) | dict(preset_of(settings.codec, self._speed).options)
+        self._opened, self._since_key, self._clock, self._last = sized, 0, 0, None
+        self._pending.clear()
+        if self._found.name:
+            return opened(self._found.name, sized, dict(self._found.options))
+        silence_svt()
+        options = self._library.options(sized) | dict(preset_of(sized.codec, self._speed).options)
         return opened(self._library.name, sized, options, spare=self._library.spins)
 
     def _ticks(self, frame: VideoFrame) -> tuple[int, int]:

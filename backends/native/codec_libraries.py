@@ -108,7 +108,8 @@ def _h265(settings: EncoderSettings) -> dict[str, str]:
 
 def _av1(settings: EncoderSettings) -> dict[str, str]:
     screen = ":scm=1" if settings.screen else ""
-    return {"svtav1-params": f"pred-struct=1:rc=2:rtc=1{screen}"}
+    # Of its buffer of 600 ms half is to be full: by default it pays for a key frame with twenty bad pictures.
+    return {"svtav1-params": f"pred-struct=1:rc=2:rtc=1:buf-optimal-sz=300{screen}"}
 
 
 LIBRARIES: Final[dict[VideoCodec, Library]] = {
