@@ -16,8 +16,8 @@ from aioice.turn import TurnTransport
 
 from backends.native.datagrams import Socket, allow_pieces, send_whole
 from backends.native.gathering import Gatherer
+from backends.native.ice_checks import PersistentConnection
 from backends.native.legs import Credentials
-from backends.native.private import OpenConnection
 from shim.spi.engines import EngineConfig, IceConnectionState, IceGatheringState
 from shim.spi.events import CandidateFailed
 
@@ -30,7 +30,7 @@ RESTART_GRACE: Final = 1.0
 """Seconds that the old path still receives after an ICE restart: the remote may switch later."""
 
 
-class IceConnection(OpenConnection):
+class IceConnection(PersistentConnection):
     """One generation of an ICE session: reports a nomination at once, and a lost peer as it happens.
 
     :param deliver: takes each datagram that is not STUN.

@@ -46,7 +46,13 @@ NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_remote_candidates_expected": (),
         "_check_list_maybe_fail": (),
         "_check_periodic": (),
+        "build_request": ("pair", "nominate"),
+        "check_complete": ("pair",),
+        "check_incoming": ("message", "addr", "protocol"),
+        "check_start": ("pair",),
+        "check_state": ("pair", "state"),
     },
+    StunProtocol: {"request": ("request", "addr", "integrity_key", "retransmissions")},
     RTCDtlsTransport: {
         "_set_role": ("role",),
         "_get_stats": (),
