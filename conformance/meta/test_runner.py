@@ -21,6 +21,8 @@ from backends.native import plugin as native
 from shim.spi.capabilities import Capability, Component
 from shim.spi.hookspecs import hookimpl
 
+left = []
+
 
 @hookimpl
 def shim_backend_info():
@@ -42,6 +44,8 @@ def shim_rtp_capabilities(kind, sender):
 
 @hookimpl
 def shim_create_peer_engine(config, sink):
+    if "MINE_LEAKS" in os.environ:
+        left.append(os.open(os.devnull, os.O_RDONLY))
     if "MINE_IGNORES_PORTS" in os.environ:
         config = replace(config, port_range=None)
     return native.shim_create_peer_engine(config=config, sink=sink)
@@ -56,6 +60,7 @@ reason = "the engine picks its ports itself"
 since = 2020-01-01
 expires = {expires}
 """
+PORTS_TEST = "test_configuration::test_candidates_keep_to_the_port_range"
 PORTS = "test_configuration.py::test_candidates_keep_to_the_port_range"
 
 
@@ -182,6 +187,18 @@ def test_divergence_that_matches_no_test_fails_the_run(mine: ThirdParty) -> None
 def test_stale_entry_is_not_claimed_where_its_file_was_not_collected(mine: ThirdParty) -> None:
     mine.register(tests="test_configuration.py::test_that_was_renamed")
     assert mine.test(*_suite("test_divergences", "--backend=mine")).returncode == 0
+
+
+def test_leak_fails_a_test_that_passed(mine: ThirdParty) -> None:
+    ended = mine.test(*_suite(PORTS_TEST, "--backend=mine"), MINE_LEAKS="1")
+    assert "1 passed, 1 error" in ended.stdout
+    assert "left behind: descriptors" in ended.stdout
+
+
+def test_leak_of_a_test_that_failed_is_a_consequence(mine: ThirdParty) -> None:
+    ended = mine.test(*_suite(PORTS_TEST, "--backend=mine"), MINE_LEAKS="1", MINE_IGNORES_PORTS="1")
+    assert "1 failed" in ended.stdout
+    assert "error" not in ended.stdout.splitlines()[-1]
 
 
 def test_failure_prints_a_command_that_repeats_it(mine: ThirdParty) -> None:

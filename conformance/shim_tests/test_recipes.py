@@ -136,3 +136,17 @@ def test_make_calls_what_exists(helps: dict[str, str]) -> None:
         dry = ["make", "--dry-run", "conformance"]
         told = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout
         assert "shim conformance run --html out/conformance" in told
+
+
+def proofs_in(text: str) -> list[tuple[str, str]]:
+    """Return (file, test) for each name in the table of coverage; no test is named where it is all of a file."""
+    table = text.partition("## What proves what")[2].partition("\n## ")[0]
+    return re.findall(r"`((?:shim_tests/)?test_\w+\.py)(?:::(test_\w+))?`", table)
+
+
+def test_every_test_of_the_table_of_coverage_exists() -> None:
+    named = proofs_in(GUIDE.read_text())
+    assert len(named) > 80
+    for file, test in named:
+        folder = ROOT / "conformance" / ("" if "/" in file else "suite")
+        assert re.search(rf"def {test or 'test_'}", (folder / file).read_text()), f"{file}::{test}"
