@@ -16,6 +16,7 @@ from shim.spi.records import BackendInfo, ProbeResult
 
 if TYPE_CHECKING:
     from shim.spi.engines import (
+        AudioProcessor,
         AudioResampler,
         EncoderSettings,
         EngineConfig,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Hardware,
         Kind,
         PeerEngine,
+        ProcessorSettings,
         RtpCapabilities,
         SoundForm,
         VideoCodec,
@@ -40,6 +42,7 @@ COMPONENTS: Final = frozenset(
         Component.PEER,
         Component.VIDEO_CONVERT,
         Component.AUDIO_RESAMPLE,
+        Component.AUDIO_PROCESS,
         Component.VIDEO_ENCODE,
         Component.VIDEO_DECODE,
     }
@@ -95,6 +98,12 @@ def shim_create_video_converter() -> VideoConverter:
 def shim_create_audio_resampler(target: SoundForm) -> AudioResampler:
     """Create a proxy around a resampler of the good backend."""
     return _mutant().parts.resampler(_base().shim_create_audio_resampler, target)
+
+
+@hookimpl
+def shim_create_audio_processor(settings: ProcessorSettings) -> AudioProcessor:
+    """Create a proxy around a processor of the good backend."""
+    return _mutant().parts.processor(_base().shim_create_audio_processor, settings)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final, TypeVar
 
-from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ResamplerProxy
+from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ProcessorProxy, ResamplerProxy
 from conformance.meta.proxies import (
     ChannelProxy,
     EngineProxy,
@@ -34,6 +34,7 @@ _ROLES: Final[dict[type[Any], str]] = {
     MediaSourceProxy: "media_source",
     ConverterProxy: "converter",
     ResamplerProxy: "resampler",
+    ProcessorProxy: "processor",
     EncoderProxy: "encoder",
     DecoderProxy: "decoder",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from conformance.meta.naming import in_our_name
 from shim.spi.engines import (
+    AudioProcessor,
     AudioResampler,
     CodecImplementation,
     Conversion,
@@ -15,6 +16,8 @@ from shim.spi.engines import (
     EncoderSettings,
     Hardware,
     Mix,
+    ProcessorSettings,
+    ProcessorStats,
     SoundForm,
     VideoCodec,
     VideoConverter,
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
 
 CreateResampler = Callable[[SoundForm], AudioResampler]
+CreateProcessor = Callable[[ProcessorSettings], AudioProcessor]
 CreateEncoder = Callable[[EncoderSettings], VideoEncoder]
 CreateDecoder = Callable[[VideoCodec, Hardware], VideoDecoder]
 
@@ -67,6 +71,41 @@ class ResamplerProxy(AudioResampler):
     def flush(self) -> list[AudioFrame]:
         with in_our_name():
             return self.inner.flush()
+
+
+class ProcessorProxy(AudioProcessor):
+    """Stands for a processor of speech of the good backend.
+
+    :param create: creates that.
+    """
+
+    def __init__(self, create: CreateProcessor, settings: ProcessorSettings) -> None:
+        with in_our_name():
+            self.inner = create(self.configured(settings))
+
+    # What a mutant may override besides the methods of the processor.
+
+    def configured(self, settings: ProcessorSettings) -> ProcessorSettings:
+        """Return the settings that the good processor gets."""
+        return settings
+
+    # --- AudioProcessor ---
+
+    def process(self, frame: AudioFrame) -> AudioFrame:
+        with in_our_name():
+            return self.inner.process(frame)
+
+    def process_reverse(self, frame: AudioFrame) -> None:
+        with in_our_name():
+            self.inner.process_reverse(frame)
+
+    def set_delay(self, seconds: float) -> None:
+        with in_our_name():
+            self.inner.set_delay(seconds)
+
+    def stats(self) -> ProcessorStats:
+        with in_our_name():
+            return self.inner.stats()
 
 
 class EncoderProxy(VideoEncoder):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ResamplerProxy
+from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ProcessorProxy, ResamplerProxy
 from conformance.meta.naming import in_our_name
 from shim.spi import events as ev
 from shim.spi.engines import (
@@ -347,6 +347,7 @@ class Parts:
     media_source: type[MediaSourceProxy] = MediaSourceProxy
     converter: type[ConverterProxy] = ConverterProxy
     resampler: type[ResamplerProxy] = ResamplerProxy
+    processor: type[ProcessorProxy] = ProcessorProxy
     encoder: type[EncoderProxy] = EncoderProxy
     decoder: type[DecoderProxy] = DecoderProxy
     session: Callable[[SessionState], SessionState] = unchanged

@@ -28,6 +28,7 @@ TOPICS = {
     "errors",
     "pictures",
     "sound",
+    "speech",
     "video codecs",
     "transforms",
 }
