@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ast
 import inspect
-import statistics
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import aiortc
@@ -49,14 +48,18 @@ def test_creating_a_connection_on_one_backend_does_not_load_another() -> None:
 
 
 def test_import_takes_less_than_60_ms_more_than_an_interpreter() -> None:
+    # Of the processor's time, which is all that an import takes where nothing else runs, whatever else runs here. The
+    # least of several: neighbours that share its caches can only make it slower.
     def seconds(code: str) -> float:
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-        return time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     seconds("import shim")  # writes the byte code
     pairs = [(seconds("pass"), seconds("import shim")) for _ in range(9)]
-    assert statistics.median(with_shim - bare for bare, with_shim in pairs) < 0.060
+    bare, with_shim = (min(column) for column in zip(*pairs, strict=True))
+    assert with_shim - bare < 0.060
 
 
 def test_every_name_of_aiortc_is_there() -> None:
