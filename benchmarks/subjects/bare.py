@@ -36,7 +36,7 @@ class BareSubject:
             raise UnsupportedError(probe.reason)
         return shim_backend_info().version
 
-    def pair(self, *, bitrate: int | None = None) -> BarePair:
+    def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> BarePair:
         """Create two engines."""
         return BarePair()
 

@@ -99,9 +99,10 @@ class Subject(Protocol):
         """
         ...
 
-    def pair(self, *, bitrate: int | None = None) -> Pair:
+    def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> Pair:
         """Create two peers.
 
         :param bitrate: video bits per second to start at, where the subject can be told.
+        :param mtu: largest IP packet in bytes; who cannot be told sends packets of some 1200 bytes anyway.
         """
         ...

@@ -18,7 +18,7 @@ class AiortcSubject:
 
         return str(aiortc.__version__) if hasattr(aiortc, "__version__") else version("aiortc")
 
-    def pair(self, *, bitrate: int | None = None) -> ApiPair:
+    def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> ApiPair:
         """Create two peers."""
         import aiortc
         from aiortc.codecs import h264, vpx

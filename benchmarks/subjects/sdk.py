@@ -32,12 +32,12 @@ class SdkSubject:
             raise UnsupportedError(probe.reason)
         return f"{info.version} ({info.engine})"
 
-    def pair(self, *, bitrate: int | None = None) -> ApiPair:
+    def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> ApiPair:
         """Create two peers."""
         from shim import BitrateBounds, MediaStreamError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection
 
         bounds = BitrateBounds(start=bitrate, max=bitrate * 2) if bitrate else BitrateBounds()
-        configuration = RTCConfiguration(bitrate=bounds)
+        configuration = RTCConfiguration(bitrate=bounds, mtu=mtu if self._can_be_told_sizes() else None)
         return ApiPair(
             Api(
                 connect=lambda: RTCPeerConnection(configuration, backend=self.name),
@@ -46,6 +46,12 @@ class SdkSubject:
                 codecs=self._codecs,
             )
         )
+
+    def _can_be_told_sizes(self) -> bool:
+        from shim._core.registry import get_registry
+        from shim.spi.capabilities import Capability
+
+        return Capability.MTU in get_registry().info(self.name).capabilities
 
     def _codecs(self, kind: Kind) -> list[Any]:
         from shim import RTCRtpSender, use_backend

@@ -22,7 +22,7 @@ class WrtcSubject:
             raise UnsupportedError(f"not installed ({exc}). Get it with: pip install wrtc") from exc
         return f"{version('wrtc')} (libwebrtc M152)"
 
-    def pair(self, *, bitrate: int | None = None) -> ApiPair:
+    def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> ApiPair:
         """Create two peers; the bitrate is what the library makes of it."""
         api = import_module("webrtc.aiortc")
         configuration = api.RTCConfiguration(iceServers=[])
