@@ -85,7 +85,9 @@ def configurations(draw: st.DrawFn, capabilities: frozenset[Capability]) -> RTCC
     return RTCConfiguration(
         iceServers=draw(st.none() | st.lists(_ice_servers(), max_size=3)),
         iceTransportPolicy=draw(
-            st.sampled_from(RTCIceTransportPolicy if Capability.ICE_RELAY in capabilities else ["all"])
+            st.sampled_from(
+                RTCIceTransportPolicy if Capability.ICE_RELAY in capabilities else [RTCIceTransportPolicy.ALL]
+            )
         ),
         bundlePolicy=draw(st.sampled_from(RTCBundlePolicy)),
         trickle=draw(st.booleans()),
