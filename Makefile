@@ -15,11 +15,12 @@ CALL_ARGS ?= --all-pairs
 CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
 MUTANTS_ARGS ?=
+ASAN_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: help demo test conformance mutants bench test-browser test-uhd lint setup clean
+.PHONY: help demo test conformance mutants asan bench test-browser test-uhd lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -37,6 +38,9 @@ conformance: setup ## Prove that all pairs of backends behave the same: a verdic
 
 mutants: setup ## Prove that the conformance suite can see: wrong backends, each of which some test must catch
 	@$(BIN)/python -m conformance.meta --json out/mutants.json $(MUTANTS_ARGS)
+
+asan: setup ## Check the memory of the legacy backend's media: AddressSanitizer under the tests of the components
+	@$(BIN)/python backends/legacy/tests/sanitized.py $(ASAN_ARGS)
 
 bench: setup ## Measure the engines against each other: a table, and out/bench.html
 	@.ci/setup-bench $(VENV)

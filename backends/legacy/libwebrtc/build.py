@@ -1,6 +1,6 @@
 """Builds libwebrtc_legacy.so (our C ABI over Debian's libwebrtc) and the cffi module _webrtc_legacy beside it.
 
-    python build.py [--out DIR] [--jobs N] [--force]
+    python build.py [--out DIR] [--jobs N] [--force] [--sanitize]
 
 The C++ is compiled by g++ directly: Python's own flags contain -DNDEBUG, which would change class layouts against the
 archive and corrupt the heap.
@@ -50,6 +50,9 @@ COMPILE_FLAGS = [
     f"-isystem{INCLUDE}",
     f"-isystem{INCLUDE}/third_party/libyuv/include",
 ]
+SANITIZE_FLAGS = ["-fsanitize=address", "-fno-omit-frame-pointer", "-g1", "-O1"]
+"""Of a library that checks its memory; the archive stays as it is. It works in a process that libasan was loaded into
+first."""
 PACKAGES = ["openssl", "libavcodec", "libavutil", "opus", "vpx", "libsrtp2"]
 LIBRARIES = [
     "absl_strings",
@@ -123,25 +126,25 @@ def dependencies(obj: Path, source: Path) -> list[Path] | None:
     return paths if source in paths and all(path.exists() for path in paths) else None
 
 
-def compile_one(source: Path, build: Path, force: bool) -> Path:
+def compile_one(source: Path, build: Path, force: bool, extra: list[str]) -> Path:
     obj = build / (source.stem + ".o")
     known = dependencies(obj, source)
     if force or known is None or not up_to_date(obj, [*known, Path(__file__)]):
-        command = ["g++", *COMPILE_FLAGS, "-MMD", "-MF", str(obj.with_suffix(".d"))]
+        command = ["g++", *COMPILE_FLAGS, *extra, "-MMD", "-MF", str(obj.with_suffix(".d"))]
         run([*command, "-c", str(source), "-o", str(obj)])
     return obj
 
 
-def compile_all(build: Path, jobs: int, force: bool) -> list[Path]:
+def compile_all(build: Path, jobs: int, force: bool, extra: list[str]) -> list[Path]:
     # The largest first, so that no long one is left for the end.
     sources = sorted(HERE.glob("*.cc"), key=lambda path: -path.stat().st_size)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        objects = list(pool.map(lambda source: compile_one(source, build, force), sources))
+        objects = list(pool.map(lambda source: compile_one(source, build, force, extra), sources))
     # pic_compat must come before the archive and before all that pulls from it.
     return sorted(objects, key=lambda path: (path.stem != "pic_compat", path.stem))
 
 
-def link_library(objects: list[Path], library: Path, force: bool) -> None:
+def link_library(objects: list[Path], library: Path, force: bool, extra: list[str]) -> None:
     if not force and up_to_date(library, [*objects, EXPORTS, ARCHIVE]):
         return
     # Linked aside and moved: a running process keeps the file that it has mapped.
@@ -149,6 +152,7 @@ def link_library(objects: list[Path], library: Path, force: bool) -> None:
     run(
         [
             "g++",
+            *extra,
             "-shared",
             "-o",
             str(fresh),
@@ -163,7 +167,8 @@ def link_library(objects: list[Path], library: Path, force: bool) -> None:
             *(f"-l{name}" for name in LIBRARIES),
         ]
     )
-    run(["strip", "--strip-unneeded", str(fresh)])
+    if not extra:
+        run(["strip", "--strip-unneeded", str(fresh)])
     os.replace(fresh, library)
 
 
@@ -193,18 +198,21 @@ def build_module(out: Path, library: Path, force: bool) -> Path:
     return module
 
 
-def build(out: str | os.PathLike[str] | None = None, jobs: int | None = None, force: bool = False) -> Path:
+def build(
+    out: str | os.PathLike[str] | None = None, jobs: int | None = None, force: bool = False, sanitize: bool = False
+) -> Path:
     """Build what is not current into `out` (default: the package folder) and return the path of the cffi module."""
     check_prerequisites()
     out_dir = Path(out).resolve() if out else HERE.parent
-    build_dir = HERE / "build"
+    build_dir = HERE / "build" / "sanitized" if sanitize else HERE / "build"
+    extra = SANITIZE_FLAGS if sanitize else []
     out_dir.mkdir(parents=True, exist_ok=True)
-    build_dir.mkdir(exist_ok=True)
+    build_dir.mkdir(parents=True, exist_ok=True)
     with open(build_dir / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two builds at once would take each other's files away
-        objects = compile_all(build_dir, jobs or os.cpu_count() or 1, force)
+        objects = compile_all(build_dir, jobs or os.cpu_count() or 1, force, extra)
         library = out_dir / LIBRARY
-        link_library(objects, library, force)
+        link_library(objects, library, force, extra)
         return build_module(out_dir, library, force)
 
 
@@ -213,9 +221,12 @@ def main() -> int:
     parser.add_argument("--out", help="folder for both files (default: the package folder)")
     parser.add_argument("--jobs", type=int, help="parallel compilations (default: number of processors)")
     parser.add_argument("--force", action="store_true", help="compile everything again")
+    parser.add_argument("--sanitize", action="store_true", help="with AddressSanitizer; needs --out")
     args = parser.parse_args()
+    if args.sanitize and not args.out:
+        parser.error("--sanitize is for a library aside: say --out")
     try:
-        print(build(args.out, args.jobs, args.force))
+        print(build(args.out, args.jobs, args.force, args.sanitize))
     except BuildError as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 1

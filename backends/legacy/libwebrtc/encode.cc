@@ -85,8 +85,11 @@ class Nv12View : public webrtc::NV12BufferInterface {
 
 rtc::scoped_refptr<webrtc::VideoFrameBuffer> Wrapped(const View& view) {
   if (view.format == RTC_NV12) return rtc::make_ref_counted<Nv12View>(view);
-  return webrtc::WrapI420Buffer(view.width, view.height, view.data[0], view.stride[0], view.data[1],
-                                view.stride[1], view.data[2], view.stride[2], [] {});
+  const auto wrapped =
+      webrtc::WrapI420Buffer(view.width, view.height, view.data[0], view.stride[0], view.data[1], view.stride[1],
+                             view.data[2], view.stride[2], [] {});
+  if (view.stride[1] == view.stride[2]) return wrapped;
+  return webrtc::I420Buffer::Copy(*wrapped);  // OpenH264 takes one stride for both, and would read past the end
 }
 
 std::unique_ptr<VideoEncoder> NewEncoder(const rtc_encoder_options& options) {

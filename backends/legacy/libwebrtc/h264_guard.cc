@@ -1,5 +1,6 @@
-// libwebrtc gives FFmpeg its own memory for pictures, and checks, by aborting, that it knows their format: RGB, or
-// 4:4:4 of 10 bits, from whoever is at the other end, would end the process. Sequence parameter sets tell before.
+// libwebrtc gives FFmpeg its own memory for pictures, and checks, by aborting, that it knows their format, and that
+// they lie within: RGB, 4:4:4 of 10 bits, or pictures cropped at the left or the top, from whoever is at the other end,
+// would end the process. Sequence parameter sets tell before.
 #include "h264_guard.h"
 
 #include <api/video/encoded_image.h>
@@ -32,10 +33,11 @@ struct Samples {
   uint32_t luma_bits = 8;
   uint32_t chroma_bits = 8;
   uint32_t matrix = kMatrixUnknown;
+  bool shifted = false;
 
   // As in libwebrtc's list of formats.
   bool Known() const {
-    if (luma_bits != chroma_bits) return false;
+    if (luma_bits != chroma_bits || shifted) return false;
     if (luma_bits == 10) return chroma == kChroma420 || chroma == kChroma422;
     return luma_bits == 8 && chroma <= kChroma444 && (chroma != kChroma444 || matrix != kMatrixRgb);
   }
@@ -74,15 +76,20 @@ void SkipOrderCount(BitstreamReader& reader) {
   for (uint32_t i = 0; i < cycle && reader.Ok(); ++i) reader.ReadSignedExponentialGolomb();
 }
 
-void SkipSize(BitstreamReader& reader) {
+// Returns whether something is cropped at the left or the top.
+bool ReadSize(BitstreamReader& reader) {
   reader.ReadExponentialGolomb();  // max_num_ref_frames
   reader.ConsumeBits(1);
   reader.ReadExponentialGolomb();
   reader.ReadExponentialGolomb();
   if (reader.ReadBit() == 0) reader.ConsumeBits(1);  // mb_adaptive_frame_field_flag
   reader.ConsumeBits(1);
-  if (reader.ReadBit() == 0) return;
-  for (int side = 0; side < 4; ++side) reader.ReadExponentialGolomb();
+  if (reader.ReadBit() == 0) return false;
+  const bool left = reader.ReadExponentialGolomb() != 0;
+  reader.ReadExponentialGolomb();
+  const bool top = reader.ReadExponentialGolomb() != 0;
+  reader.ReadExponentialGolomb();
+  return left || top;
 }
 
 // ITU-T H.264 section E.1.1.
@@ -108,7 +115,7 @@ bool IsKnownSps(const std::vector<uint8_t>& rbsp) {
   }
   reader.ReadExponentialGolomb();  // log2_max_frame_num_minus4
   SkipOrderCount(reader);
-  SkipSize(reader);
+  samples.shifted = ReadSize(reader);
   if (reader.ReadBit() != 0) samples.matrix = ReadMatrix(reader);
   return reader.Ok() && samples.Known();
 }
