@@ -16,7 +16,7 @@ from shim.flags.names import suggestion
 from shim.spi.capabilities import Component
 from shim.spi.errors import ShimError
 
-PACKAGES = ("webrtc-shim", "webrtc-shim-legacy", "aiortc", "av", "pluggy", "openfeature-sdk")
+PACKAGES = ("webrtc-shim", "webrtc-shim-legacy", "aiortc", "av", "pluggy", "livekit", "openfeature-sdk")
 VARIABLES = (
     "SHIM_BACKEND",
     "SHIM_BLOCK_BACKENDS",
