@@ -269,10 +269,15 @@ class Association(OpenSctpTransport):
         if not self.established:
             return
         while self.queue and not self.busy:
-            channel, protocol, data = self.queue.popleft()
-            if channel.id is None and not self._assign_id(channel):
-                continue
-            await self._hand_over(channel, protocol, data)
+            room = self.hold()
+            try:
+                while self.queue and room > 0:
+                    channel, protocol, data = self.queue.popleft()
+                    room -= len(data)
+                    if channel.id is not None or self._assign_id(channel):
+                        await self._hand_over(channel, protocol, data)
+            finally:
+                await self.release_held()
         await self.continue_resets()
 
     async def _hand_over(self, channel: Channel, protocol: int, data: bytes) -> None:

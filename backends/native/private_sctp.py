@@ -2,8 +2,9 @@
 
 aiortc acknowledges each packet with a packet, cuts messages into pieces of some 1150 bytes, and looks at everything in
 flight with each acknowledgement. Here acknowledgements wait for a second packet or for data that goes the same way
-(RFC 9260 section 6.2), and packets grow to what the path carries (RFC 8899). Whatever is not plain data or a plain
-acknowledgement is left to aiortc: losses, partial reliability, resets, the life of the association.
+(RFC 9260 section 6.2), messages go together while they fit, and packets grow to what the path carries (RFC 8899).
+Whatever is not plain data or a plain acknowledgement is left to aiortc: losses, partial reliability, resets, the life of
+the association. :mod:`backends.native.private_names` lists what is used of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import logging
 import struct
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine
 from typing import Any, Final
 
 from aiortc.rtcsctptransport import (
@@ -47,65 +48,6 @@ from backends.native.sctp_packets import (
 
 logger = logging.getLogger(__name__)
 
-NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
-    RTCSctpTransport: {
-        "_data_channel_flush": (),
-        "_flight_size_decrease": ("chunk",),
-        "_flight_size_increase": ("chunk",),
-        "_get_extensions": ("params",),
-        "_get_inbound_stream": ("stream_id",),
-        "_handle_data": ("data",),
-        "_receive": ("stream_id", "pp_id", "data"),
-        "_receive_chunk": ("chunk",),
-        "_receive_data_chunk": ("chunk",),
-        "_receive_sack_chunk": ("chunk",),
-        "_send": ("stream_id", "pp_id", "user_data", "expiry", "max_retransmits", "ordered"),
-        "_send_chunk": ("chunk",),
-        "_send_sack": (),
-        "_set_extensions": ("params",),
-        "_set_state": ("state",),
-        "_t3_cancel": (),
-        "_t3_expired": (),
-        "_t3_restart": (),
-        "_t3_start": (),
-        "_transmit": (),
-        "_update_advanced_peer_ack_point": (),
-        "_update_rto": ("R",),
-    },
-}
-"""Methods that are called or overridden, with their parameters."""
-
-ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
-    RTCSctpTransport: (
-        "_advertised_rwnd",
-        "_association_state",
-        "_cwnd",
-        "_fast_recovery_exit",
-        "_flight_size",
-        "_forward_tsn_chunk",
-        "_last_received_tsn",
-        "_last_sacked_tsn",
-        "_local_port",
-        "_local_tsn",
-        "_local_verification_tag",
-        "_outbound_queue",
-        "_outbound_stream_seq",
-        "_partial_bytes_acked",
-        "_reconfig_deferred",
-        "_remote_extensions",
-        "_remote_port",
-        "_remote_verification_tag",
-        "_rto",
-        "_sack_duplicates",
-        "_sack_misordered",
-        "_sack_needed",
-        "_sent_queue",
-        "_ssthresh",
-        "_t3_handle",
-    ),
-}
-"""Attributes that are read or set."""
-
 TSN_MASK: Final = 0xFFFFFFFF
 HALF: Final = 1 << 31
 WHOLE: Final = FIRST | LAST
@@ -139,6 +81,7 @@ class QuickSctpTransport(RTCSctpTransport):
         self._sack_timer: asyncio.TimerHandle | None = None
         self._deadline = Deadline(self._t3_expired)
         self._silent = 0
+        self._holding = False
 
     @property
     def _link(self) -> QuickDtlsTransport:
@@ -278,8 +221,8 @@ class QuickSctpTransport(RTCSctpTransport):
         ordered: bool = True,
     ) -> None:
         size, room = len(user_data), self._fragment
-        if size > room and PAD in self._remote_extensions:
-            self._path.begin()
+        if size > room:
+            self._search()
         sequence = self._outbound_stream_seq.get(stream_id, 0) if ordered else 0
         for start in range(0, size, room):
             chunk = DataChunk(flags=0 if ordered else UNORDERED)
@@ -293,6 +236,17 @@ class QuickSctpTransport(RTCSctpTransport):
             self._outbound_queue.append(chunk)
         if ordered:
             self._outbound_stream_seq[stream_id] = (sequence + 1) & 0xFFFF
+        if not self._holding:
+            await self._transmit()
+
+    def hold(self) -> int:
+        """Let messages wait for each other until `release_held()`; return how many bytes of them make a packet."""
+        self._holding = True
+        return self._fragment
+
+    async def release_held(self) -> None:
+        """Send what waited, in as few packets as it fits."""
+        self._holding = False
         await self._transmit()
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -310,26 +264,44 @@ class QuickSctpTransport(RTCSctpTransport):
             return
         queue, window = self._outbound_queue, min(self._flight_size + BURST * self._fragment, self._cwnd)
         while queue and self._flight_size < window:
+            chunks = self._next_packet(window)
+            if queue and self._flight_size >= window and len(self._sent_queue) == len(chunks):
+                # The acknowledgement would wait for a second packet, and that for the acknowledgement.
+                chunks[-1].flags |= IMMEDIATE
+            await self._send_data_chunks(*chunks)
+            if self._t3_handle is None:
+                self._t3_start()
+            if queue:
+                self._search()
+
+    def _next_packet(self, window: int) -> list[DataChunk]:
+        """Take the chunks of the next packet, at least one, while the window has room."""
+        queue, now = self._outbound_queue, time.time()
+        chunks: list[DataChunk] = []
+        room = self._path.size - COMMON_HEADER - (PLAIN_SACK if self._sack_needed else 0)
+        while queue and (not chunks or (self._flight_size < window and _size_of(queue[0]) <= room)):
             chunk = queue.popleft()
+            room -= _size_of(chunk)
             self._sent_queue.append(chunk)
             self._flight_size_increase(chunk)
             chunk._sent_count += 1
-            chunk._sent_time = time.time()
-            if queue and self._flight_size >= window and len(self._sent_queue) == 1:
-                # The acknowledgement would wait for a second packet, and that for the acknowledgement.
-                chunk.flags |= IMMEDIATE
-            await self._send_chunk(chunk)
-            if self._t3_handle is None:
-                self._t3_start()
+            chunk._sent_time = now
+            chunks.append(chunk)
+        return chunks
 
     async def _send_chunk(self, chunk: Chunk) -> None:
-        body = bytes(chunk)
-        room = self._path.size - COMMON_HEADER - PLAIN_SACK
-        if isinstance(chunk, DataChunk) and self._sack_needed and not self._sack_misordered and len(body) <= room:
-            await self._send_packet(self._plain_sack(), body)
-            self._sack_needed, self._unacknowledged = False, 0
+        if isinstance(chunk, DataChunk):
+            await self._send_data_chunks(chunk)
         else:
-            await self._send_packet(body)
+            await self._send_packet(bytes(chunk))
+
+    async def _send_data_chunks(self, *chunks: DataChunk) -> None:
+        body = b"".join(map(bytes, chunks))
+        fits = COMMON_HEADER + PLAIN_SACK + len(body) <= self._path.size
+        if fits and self._sack_needed and not self._sack_misordered:
+            body = self._plain_sack() + body
+            self._sack_needed, self._unacknowledged = False, 0
+        await self._send_packet(body)
 
     async def _send_packet(self, *chunks: bytes) -> None:
         await self._link._send_data(self._packet(*chunks))
@@ -376,6 +348,10 @@ class QuickSctpTransport(RTCSctpTransport):
             if kind == SCTP_SUPPORTED_CHUNK_EXT:
                 params[index] = (kind, value + bytes([PAD]))
 
+    def _search(self) -> None:
+        if PAD in self._remote_extensions:
+            self._path.begin()
+
     def _send_probe(self, size: int) -> bool:
         info = HeartbeatChunk()
         info.params = [(HEARTBEAT_INFO, PROBE_MARK + size.to_bytes(4, "big"))]
@@ -394,3 +370,7 @@ class QuickSctpTransport(RTCSctpTransport):
 
     def _adopt_size(self) -> None:
         self._fragment = self._path.size - HEADERS
+
+
+def _size_of(chunk: DataChunk) -> int:
+    return DATA_HEADER + len(chunk.user_data) + -len(chunk.user_data) % 4

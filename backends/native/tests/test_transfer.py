@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.native import private_dtls, private_sctp, sctp_packets
+from backends.native import private_dtls, private_names, private_sctp, sctp_packets
 from backends.native.channels import Association, Channel
 from backends.native.deadline import Deadline
 from backends.native.path_mtu import STEPS, TRIES, PathSearch
@@ -24,13 +24,13 @@ from shim.spi.events import ChannelAnnounced, ChannelMessage, ChannelOpened
 
 METHODS = [
     (owner, name, wanted)
-    for module in (private_dtls, private_sctp)
+    for module in (private_dtls, private_names)
     for owner, names in module.NAMES.items()
     for name, wanted in names.items()
 ]
 ATTRIBUTES = [
     (owner, name)
-    for module in (private_dtls, private_sctp)
+    for module in (private_dtls, private_names)
     for owner, names in module.ATTRIBUTES.items()
     for name in names
 ]
@@ -258,6 +258,18 @@ def test_packets_shrink_when_large_ones_are_lost() -> None:
         await send_and_wait(a, b, bytes(60000))
         assert blocked.is_set()
         assert pieces.is_set()
+        await close(a, b)
+
+    run(scenario)
+
+
+def test_small_messages_share_packets() -> None:
+    async def scenario() -> None:
+        a, b = await connected_pair()
+        sizes = sizes_sent_by(a)
+        await send_and_wait(a, b, *[bytes([index]) * (1 + 3 * index) for index in range(100)])
+        assert len(sizes) < 50
+        assert max(sizes) <= 1280
         await close(a, b)
 
     run(scenario)
