@@ -3,8 +3,8 @@
 aiortc acknowledges each packet with a packet, cuts messages into pieces of some 1150 bytes, and looks at everything in
 flight with each acknowledgement. Here acknowledgements wait for a second packet or for data that goes the same way
 (RFC 9260 section 6.2), messages go together while they fit, and packets grow to what the path carries (RFC 8899).
-Whatever is not plain data or a plain acknowledgement is left to aiortc: losses, partial reliability, resets, the life of
-the association. :mod:`backends.native.private_names` lists what is used of it.
+Whatever is not plain data or a plain acknowledgement is left to aiortc: losses, partial reliability, resets, the life
+of the association. :mod:`backends.native.private_names` lists what is used of it.
 """
 
 from __future__ import annotations

@@ -197,10 +197,12 @@ async def test_damaged_packets_never_reach_the_application(peers: Peers, pair: P
     network = netsim()
     connected = await _link(peers, pair, network)
     network.set_links(Link(corruption=0.1))
-    sent = [_message(number) for number in range(60)]
-    for message in sent:
-        connected.near.channel.send(message)
-    assert await connected.far.inbox.take(len(sent)) == sent
+    for number in range(300):
+        # One by one, so that each has a packet to be damaged in.
+        connected.near.channel.send(_message(number))
+        assert await connected.far.inbox.take(1) == [_message(number)]
+        if network.a_to_b.counters.corrupted >= 2:
+            break
     assert network.a_to_b.counters.corrupted > 0
 
 
