@@ -32,6 +32,24 @@ TOPICS = {
     "video codecs",
     "transforms",
 }
+NAMED = {
+    "last-byte-dropped",
+    "messages-swapped",
+    "resends-after-max-retransmits",
+    "bt709-instead-of-bt601",
+    "converted-chroma-off-by-one",
+    "one-sample-late",
+    "connected-before-ice",
+    "closed-never-fires",
+    "always-active",
+    "transport-policy-ignored",
+    "bitrate-cap-ignored",
+    "thread-per-connection",
+    "statistics-lag",
+    "error-of-another-type",
+    "close-hangs",
+}
+"""What the suite was asked to see from the beginning."""
 SAMPLE = ("text-as-bytes", "line-feeds-only", "rollback-ignored", "descriptor-per-connection")
 QUICK = ("test_configuration.py", "test_dtls.py", "test_errors.py")
 
@@ -40,6 +58,7 @@ def test_there_are_mutants_of_every_topic() -> None:
     mutants = all_mutants().values()
     assert {mutant.topic for mutant in mutants} == TOPICS
     assert len(mutants) >= 60
+    assert set(all_mutants()) >= NAMED
     assert all(mutant.description for mutant in mutants)
 
 

@@ -16,6 +16,7 @@ from shim.spi.errors import ChannelIdInUseError
 from shim_wrtc.errors import DESCRIPTION, REQUEST, translated
 from shim_wrtc.observer import Observer
 from shim_wrtc.session import native_transports, session_state, transport_info
+from shim_wrtc.tones import with_tones_of_its_clock
 from shim_wrtc.transceiver import Tasks, WrtcTransceiver
 from shim_wrtc.values import native_channel_init, native_configuration, native_encoding
 
@@ -70,7 +71,8 @@ class WrtcPeerEngine:
             if description.type == "rollback":
                 await self._roll_back()
             else:
-                native_description = webrtc.RTCSessionDescriptionInit(description.type, description.sdp)
+                sdp = with_tones_of_its_clock(description.sdp)
+                native_description = webrtc.RTCSessionDescriptionInit(description.type, sdp)
                 await self._pc.set_remote_description(native_description)
             for native in self._pc.get_transceivers():
                 if native not in self._observer.transceivers:
