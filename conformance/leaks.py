@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
-PATIENCE: Final = 3.0
-"""Seconds that threads and descriptors have to go after their owner has been closed."""
+PATIENCE: Final = 10.0
+"""Seconds that threads and descriptors have to go after their owner has been closed: a bound, not a measure."""
+COLLECT_EVERY: Final = 0.25
+"""Seconds. What a thread held until it ended may be garbage only then."""
 _PROC: Final = Path("/proc/self")
 
 
@@ -46,10 +48,11 @@ class Census:
 def leaks_since(before: Census) -> list[str]:
     """Return what has been left behind since; waits a little for what is about to go."""
     deadline = time.monotonic() + PATIENCE
-    growth = before.growth(Census.take())
-    if growth:
-        gc.collect()
+    growth, collect_at = before.growth(Census.take()), 0.0
     while growth and time.monotonic() < deadline:
+        if time.monotonic() >= collect_at:
+            gc.collect()
+            collect_at = time.monotonic() + COLLECT_EVERY
         time.sleep(0.02)
         growth = before.growth(Census.take())
     return growth
