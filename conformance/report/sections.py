@@ -9,6 +9,8 @@ _PAGES: Final = {
     "webrtc-pc": "https://www.w3.org/TR/webrtc/",
     "webrtc-stats": "https://www.w3.org/TR/webrtc-stats/",
     "webrtc-extensions": "https://www.w3.org/TR/webrtc-extensions/",
+    "webrtc-encoded-transform": "https://www.w3.org/TR/webrtc-encoded-transform/",
+    "screen-capture": "https://www.w3.org/TR/screen-capture/",
     "mediacapture-streams": "https://www.w3.org/TR/mediacapture-streams/",
     "aiortc": "https://aiortc.readthedocs.io/en/latest/api.html",
 }
