@@ -227,6 +227,22 @@ async def test_remote_section_takes_the_transceiver_that_waits(peers: Peers, pai
     assert [found.mid for found in answerer.getTransceivers()] == [waiting.mid]
 
 
+@spec("aiortc", "RFC 9429 4.1.10.2")
+async def test_rollback_lets_the_transceiver_wait_again(peers: Peers, pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(pair, RTCConfiguration(trickle=True))
+    waiting = answerer.addTransceiver("audio", "recvonly")
+    offerer.addTransceiver("audio", "sendonly")
+    await offerer.setLocalDescription()
+    await answerer.setRemoteDescription(local_of(offerer))
+    taken = [found.mid for found in answerer.getTransceivers()]
+    await answerer.setRemoteDescription(described("rollback", ""))
+    assert (taken, [found.mid for found in answerer.getTransceivers()]) == (["0"], [None])
+    await answerer.setRemoteDescription(local_of(offerer))
+    await answerer.setLocalDescription()
+    await offerer.setRemoteDescription(local_of(answerer))
+    assert (waiting.currentDirection, answerer.getTransceivers()) == ("recvonly", [waiting])
+
+
 @spec("webrtc-pc 4.4.1.5")
 async def test_remote_offer_without_a_section_stops_its_transceiver(peers: Peers, target: Target) -> None:
     offerer, answerer = trickling(peers, target), trickling(peers, target)

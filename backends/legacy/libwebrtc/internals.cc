@@ -2,7 +2,12 @@
 
 #include <pc/peer_connection.h>
 #include <pc/peer_connection_proxy.h>
+#include <pc/rtp_transceiver.h>
 #include <pc/session_description.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
 
 namespace rtc_shim {
 namespace {
@@ -18,7 +23,56 @@ bool HasDataSection(const webrtc::SessionDescriptionInterface* description, cons
   return content && content->media_description()->type() == cricket::MEDIA_TYPE_DATA;
 }
 
+using TransceiverPtr = rtc::scoped_refptr<webrtc::RtpTransceiverInterface>;
+
+webrtc::RtpTransceiver& Internal(const TransceiverPtr& transceiver) {
+  using Proxy = webrtc::RtpTransceiverProxyWithInternal<webrtc::RtpTransceiver>;
+  return *static_cast<Proxy*>(transceiver.get())->internal();
+}
+
+bool HasMid(const webrtc::SessionDescriptionInterface* description, const std::string& mid) {
+  return description && description->description()->GetContentByName(mid);
+}
+
+bool IsTaken(const std::vector<TransceiverPtr>& transceivers, const std::string& mid) {
+  return std::any_of(transceivers.begin(), transceivers.end(),
+                     [&](const TransceiverPtr& transceiver) { return transceiver->mid() == mid; });
+}
+
+bool MayTake(const TransceiverPtr& transceiver, cricket::MediaType kind) {
+  return transceiver->media_type() == kind && !transceiver->mid() && !transceiver->stopping() &&
+         !transceiver->stopped();
+}
+
 }  // namespace
+
+void AssociateWaiting(webrtc::PeerConnectionInterface& pc, const webrtc::SessionDescriptionInterface& offer) {
+  const auto state = pc.signaling_state();
+  if (state != webrtc::PeerConnectionInterface::kStable &&
+      state != webrtc::PeerConnectionInterface::kHaveRemoteOffer) {
+    return;
+  }
+  const std::vector<TransceiverPtr> transceivers = pc.GetTransceivers();
+  for (const auto& content : offer.description()->contents()) {
+    const auto* media = content.media_description();
+    if (content.rejected || media->HasSimulcast() || content.name.empty() ||
+        IsTaken(transceivers, content.name)) {
+      continue;
+    }
+    const auto free = std::find_if(transceivers.begin(), transceivers.end(),
+                                   [&](const auto& found) { return MayTake(found, media->type()); });
+    if (free != transceivers.end()) Internal(*free).set_mid(content.name);
+  }
+}
+
+void ForgetLostAssociations(webrtc::PeerConnectionInterface& pc) {
+  for (const TransceiverPtr& transceiver : pc.GetTransceivers()) {
+    const absl::optional<std::string> mid = transceiver->mid();
+    if (!mid || HasMid(pc.local_description(), *mid) || HasMid(pc.remote_description(), *mid)) continue;
+    Internal(transceiver).set_mid(absl::nullopt);
+    Internal(transceiver).set_mline_index(absl::nullopt);
+  }
+}
 
 void ForgetLostDataSection(webrtc::PeerConnectionInterface& pc, const Factory& factory) {
   webrtc::PeerConnection& inside = Internal(pc);

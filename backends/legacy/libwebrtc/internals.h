@@ -12,6 +12,15 @@ namespace rtc_shim {
 // the channels that wait for it. On the signaling thread, after a description was applied.
 void ForgetLostDataSection(webrtc::PeerConnectionInterface& pc, const Factory& factory);
 
+// Gives each new section of a remote offer the first transceiver of its kind that has none, as aiortc does.
+// libwebrtc lets it have one of addTrack that the remote wants to hear (RFC 9429 section 5.10), and makes
+// another one otherwise. On the signaling thread, before the offer is set.
+void AssociateWaiting(webrtc::PeerConnectionInterface& pc, const webrtc::SessionDescriptionInterface& offer);
+
+// Takes sections back from transceivers for which no description has one: after an offer that was refused or
+// rolled back.
+void ForgetLostAssociations(webrtc::PeerConnectionInterface& pc);
+
 }  // namespace rtc_shim
 
 #endif  // BACKENDS_LEGACY_LIBWEBRTC_INTERNALS_H_

@@ -63,9 +63,11 @@ class CreateObserver : public webrtc::CreateSessionDescriptionObserver {
 // Answers with the state right after the description was applied, before anything else can change it.
 void CompleteSet(const std::weak_ptr<Peer>& weak, Request& request, const webrtc::RTCError& error) {
   const auto peer = weak.lock();
+  const bool open = peer && !peer->closed();
+  if (open && peer->factory().media()) ForgetLostAssociations(peer->pc());
   if (!error.ok()) {
     request.Fail(error);
-  } else if (peer && !peer->closed()) {
+  } else if (open) {
     ForgetLostDataSection(peer->pc(), peer->factory());
     request.Done(peer->Snapshot());
     peer->RefreshTransportsSoon();
@@ -272,6 +274,9 @@ int rtc_pc_set_local(int64_t pc, int type, const char* sdp, int64_t request) {
 int rtc_pc_set_remote(int64_t pc, int type, const char* sdp, int64_t request) {
   return Guard([&] {
     rtc_shim::Apply(pc, type, sdp, request, [](Peer& self, auto description, const RequestPtr& pending) {
+      if (self.factory().media() && description->GetType() == webrtc::SdpType::kOffer) {
+        rtc_shim::AssociateWaiting(self.pc(), *description);
+      }
       self.pc().SetRemoteDescription(std::move(description),
                                      rtc::make_ref_counted<SetRemoteObserver>(self, pending));
     });
