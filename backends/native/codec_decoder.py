@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 from av import Packet
 from av.codec.context import Flags, ThreadType
 
-from backends.native.codec_hardware import find_decoder
+from backends.native.codec_hardware import Found, decoder_context, find_decoder
 from backends.native.codec_libraries import DECODERS
 from shim.spi.engines import CodecImplementation, Hardware, VideoCodec
 from shim.spi.errors import OperationError
@@ -36,7 +36,8 @@ class NativeVideoDecoder:
     @property
     def implementation(self) -> CodecImplementation:
         """See :attr:`shim.spi.engines.VideoDecoder.implementation`."""
-        return CodecImplementation(self._name, bool(self._found.name), self._found.reason)
+        name = f"{self._name} on {self._found.device}" if self._found.device else self._name
+        return CodecImplementation(name, bool(self._found.name), self._found.reason)
 
     def decode(self, data: bytes, pts: int, time_base: Fraction, *, key_frame: bool) -> list[VideoFrame]:
         """See :meth:`shim.spi.engines.VideoDecoder.decode`."""
@@ -68,7 +69,7 @@ class NativeVideoDecoder:
         return self._found.name or DECODERS[self._codec]
 
     def _open(self) -> av.VideoCodecContext:
-        context = cast("av.VideoCodecContext", av.CodecContext.create(self._name, "r"))
+        context = decoder_context(self._found if self._found.name else Found(DECODERS[self._codec], ""))
         # Each picture as soon as it is decoded: threads for the parts of one, not for several of them.
         context.flags |= Flags.low_delay
         context.thread_type = ThreadType.SLICE

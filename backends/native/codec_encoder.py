@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import av
 from av.video.frame import PictureType
 
-from backends.native.codec_hardware import find_encoder
+from backends.native.codec_hardware import Found, find_encoder
 from backends.native.codec_libraries import LAYER_PATTERNS, LIBRARIES, NEVER, Library, RateChange, silence_svt
 from backends.native.codec_pace import Pace
 from backends.native.codec_presets import faster_than, preset_of, usual_speed
@@ -43,6 +43,9 @@ class _Pending:
     layer: int
 
 
+LAYERED: Final = Found("", "software, for the temporal layers")
+
+
 class NativeVideoEncoder:
     """The encoder of :mod:`shim.spi.engines`.
 
@@ -52,7 +55,7 @@ class NativeVideoEncoder:
     def __init__(self, settings: EncoderSettings) -> None:
         self._library = library_for(settings)
         self._settings = settings
-        self._found = find_encoder(settings.codec, settings.hardware)
+        self._found = find_encoder(settings.codec, settings.hardware) if settings.temporal_layers == 1 else LAYERED
         self._change = RateChange.KEY_FRAME if self._found.name else self._library.rate_change
         self._speed = self._usual_speed(settings.width * settings.height) if settings.speed is None else settings.speed
         self._steps = ""
@@ -80,6 +83,8 @@ class NativeVideoEncoder:
         is_key = key_frame or (interval is not None and self._since_key >= interval)
         context = self._ready(self._size(frame), is_key=is_key)
         own = self._filter.convert(frame, context.width, context.height)
+        if self._found.pixels != own.format.name:
+            own = own.reformat(format=self._found.pixels)
         own.pict_type = PictureType.I if is_key or not self._since_key else PictureType.NONE
         self._since_key = 0 if is_key else self._since_key
         own.pts, own.duration, own.time_base = *self._ticks(frame), TIME_BASE
@@ -153,7 +158,7 @@ class NativeVideoEncoder:
         self._opened, self._since_key, self._clock, self._last = sized, 0, 0, None
         self._pending.clear()
         if self._found.name:
-            return opened(self._found.name, sized, dict(self._found.options))
+            return opened(self._found.name, sized, dict(self._found.options), pixels=self._found.pixels)
         silence_svt()
         options = self._library.options(sized) | dict(preset_of(sized.codec, self._speed).options)
         return opened(self._library.name, sized, options, spare=self._library.spins)
@@ -214,6 +219,11 @@ def library_for(settings: EncoderSettings) -> Library:
             f"{settings.temporal_layers}. {able} have",
             backend="native",
         )
+    if settings.temporal_layers > 1 and settings.hardware == "require":
+        raise CapabilityError(
+            "VideoEncoder: temporal layers are encoded in software only. Ask for one layer, or hardware='prefer'",
+            backend="native",
+        )
     check_size(settings.codec, settings.width, settings.height)
     return library
 
@@ -231,15 +241,18 @@ def check_size(codec: str, width: int, height: int) -> None:
         )
 
 
-def opened(name: str, settings: EncoderSettings, options: dict[str, str], *, spare: int = 0) -> av.VideoCodecContext:
+def opened(
+    name: str, settings: EncoderSettings, options: dict[str, str], *, spare: int = 0, pixels: str = "yuv420p"
+) -> av.VideoCodecContext:
     """Return an encoder that is ready.
 
     :param spare: cores that it is not to use.
+    :param pixels: that it reads.
     :raises OperationError: it refuses the settings.
     """
     context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
     context.width, context.height, context.bit_rate = settings.width, settings.height, settings.bitrate
-    context.pix_fmt, context.time_base = "yuv420p", TIME_BASE
+    context.pix_fmt, context.time_base = pixels, TIME_BASE
     context.framerate = Fraction(settings.framerate).limit_denominator(1001)
     context.gop_size = NEVER
     threaded = settings.width * settings.height >= THREADED

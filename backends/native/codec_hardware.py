@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes.util
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import av
 import numpy as np
+from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from shim.spi.engines import Hardware, VideoCodec
 from shim.spi.errors import CapabilityError
@@ -38,6 +39,7 @@ class Machine:
     :param decoders: likewise.
     :param has_path: whether a file matches a pattern under the root.
     :param has_library: whether a shared library of this name can be found.
+    :param devices: kinds of devices that FFmpeg's own decoders can work on.
     """
 
     system: str
@@ -45,6 +47,7 @@ class Machine:
     decoders: frozenset[str]
     has_path: Callable[[str], bool]
     has_library: Callable[[str], bool]
+    devices: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,12 @@ class Kind:
     """A way to hardware.
 
     :param suffix: of the names of its encoders.
-    :param reader: of the names of its decoders; empty if FFmpeg has none of their own.
+    :param reader: of the names of its decoders; empty if FFmpeg has none of their own, but works on the device.
     :param systems: where it exists, as `sys.platform` begins.
     :param paths: patterns of device files, of which one must be there.
     :param libraries: of the driver, of which one must be there.
     :param options: that make the encoder a real-time one.
+    :param pixels: what the encoder reads.
     """
 
     title: str
@@ -66,6 +70,13 @@ class Kind:
     paths: tuple[str, ...] = ()
     libraries: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    pixels: str = "yuv420p"
+
+    def candidate(self, stem: str, *, decoder: bool) -> Found:
+        """Return what is to be tried."""
+        if not decoder:
+            return Found(f"{stem}_{self.suffix}", "", self.options, self.pixels)
+        return Found(f"{stem}_{self.reader}", "") if self.reader else Found(stem, "", device=self.suffix)
 
     def lacks(self, machine: Machine) -> str:
         """Return what the machine does not have, empty if all is there."""
@@ -81,7 +92,7 @@ class Kind:
 KINDS: Final = (
     Kind(
         *("NVENC", "nvenc", "cuvid", ("linux", "win32")),
-        libraries=("nvidia-encode", "nvEncodeAPI64"),
+        libraries=("nvidia-encode", "nvEncodeAPI64", "nvcuvid"),
         options={"preset": "p2", "tune": "ull", "rc": "cbr", "zerolatency": "1", "delay": "0", "forced-idr": "1"},
     ),
     Kind(
@@ -93,11 +104,13 @@ KINDS: Final = (
         *("AMF", "amf", "amf", ("linux", "win32")),
         libraries=("amfrt64",),
         options={"usage": "ultralowlatency", "rc": "cbr", "forced_idr": "1"},
+        pixels="nv12",
     ),
     Kind(
         *("QSV", "qsv", "qsv", ("linux", "win32")),
         libraries=("mfx-gen", "mfxhw64", "libmfx-gen", "libmfxhw64"),
         options={"async_depth": "1", "preset": "veryfast", "forced_idr": "1"},
+        pixels="nv12",
     ),
     Kind("VAAPI", "vaapi", "", ("linux",), ("dev/dri/renderD*",), options={"async_depth": "1", "rc_mode": "CBR"}),
     Kind("V4L2", "v4l2m2m", "v4l2m2m", ("linux",), ("dev/video1?",)),
@@ -113,15 +126,19 @@ class Found:
     :param name: FFmpeg's, empty for software.
     :param reason: why, one line.
     :param options: for it.
+    :param pixels: what it reads.
+    :param device: that a decoder of FFmpeg's own works on, as FFmpeg names it.
     """
 
     name: str
     reason: str
     options: Mapping[str, str] = field(default_factory=dict)
+    pixels: str = "yuv420p"
+    device: str = ""
 
 
-Trial = Callable[[str, Mapping[str, str]], None]
-"""Makes one picture with a codec of this name and with options; raises if it does not work."""
+Trial = Callable[[Found], None]
+"""Makes one picture with a codec; raises if it does not work."""
 
 
 def this_machine() -> Machine:
@@ -133,6 +150,7 @@ def this_machine() -> Machine:
         _names("r"),
         lambda pattern: any(Path(root).glob(pattern)),
         lambda name: ctypes.util.find_library(name) is not None,
+        frozenset(hwdevices_available()),
     )
 
 
@@ -167,20 +185,23 @@ def search(codec: VideoCodec, machine: Machine, trial: Trial, *, decoder: bool =
     :param trial: a codec on this machine.
     """
     tried: list[str] = []
-    names = machine.decoders if decoder else machine.encoders
     for kind in KINDS:
-        suffix = kind.reader if decoder else kind.suffix
-        name = f"{_STEMS[codec]}_{suffix}"
-        lack = kind.lacks(machine) or ("" if suffix and name in names else "not in this FFmpeg")
+        candidate = kind.candidate(_STEMS[codec], decoder=decoder)
+        lack = kind.lacks(machine) or _unnamed(candidate, machine.decoders if decoder else machine.encoders, machine)
         if not lack:
             try:
-                trial(name, {} if decoder else kind.options)
-            except (av.FFmpegError, ValueError, RuntimeError) as exc:
-                lack = f"{name} failed: {getattr(exc, 'strerror', None) or exc}"
+                trial(candidate)
+            except (av.FFmpegError, ValueError, RuntimeError, NotImplementedError) as exc:
+                lack = f"{candidate.name} failed: {getattr(exc, 'strerror', None) or exc}"
             else:
-                return Found(name, f"{kind.title} works; before it {_told(tried)}", {} if decoder else kind.options)
+                return replace(candidate, reason=f"{kind.title} works; before it {_told(tried)}")
         tried.append(f"{kind.title}: {lack}")
     return Found("", f"software, since no hardware does {codec} ({_told(tried)})")
+
+
+def _unnamed(candidate: Found, names: frozenset[str], machine: Machine) -> str:
+    there = candidate.name in names and (not candidate.device or candidate.device in machine.devices)
+    return "" if there else "not in this FFmpeg"
 
 
 def _told(tried: list[str]) -> str:
@@ -203,37 +224,43 @@ def _searched(codec: VideoCodec, role: str) -> Found:
     machine = this_machine()
     if role == "encoder":
         return search(codec, machine, try_encoder)
-    return search(codec, machine, lambda name, _: try_decoder(name, codec), decoder=True)
+    return search(codec, machine, lambda candidate: try_decoder(candidate, codec), decoder=True)
 
 
-def try_encoder(name: str, options: Mapping[str, str]) -> None:
+def try_encoder(candidate: Found) -> None:
     """Encode one picture.
 
     :raises av.FFmpegError: that does not work.
     :raises ValueError: nothing came out.
     """
-    if not trial_packets(name, options):
+    if not trial_packets(candidate):
         raise ValueError("no picture came out")
 
 
-def try_decoder(name: str, codec: VideoCodec) -> None:
+def try_decoder(candidate: Found, codec: VideoCodec) -> None:
     """Decode one picture that software has encoded; raises likewise."""
     from backends.native.codec_libraries import LIBRARIES, silence_svt
 
     silence_svt()
-
-    context = cast("av.VideoCodecContext", av.CodecContext.create(name, "r"))
-    pictures = [picture for packet in trial_packets(LIBRARIES[codec].name, {}) for picture in context.decode(packet)]
+    context = decoder_context(candidate)
+    packets = trial_packets(Found(LIBRARIES[codec].name, ""))
+    pictures = [picture for packet in packets for picture in context.decode(packet)]
     if not pictures and not context.decode(None):
         raise ValueError("no picture came out")
 
 
-def trial_packets(name: str, options: Mapping[str, str]) -> list[Packet[Any]]:
+def decoder_context(found: Found) -> av.VideoCodecContext:
+    """Return a decoder, on its device if it has one. What that decodes is brought into memory."""
+    device = HWAccel(found.device, allow_software_fallback=False) if found.device else None
+    return cast("av.VideoCodecContext", av.CodecContext.create(found.name, "r", hwaccel=device))
+
+
+def trial_packets(candidate: Found) -> list[Packet[Any]]:
     """Return what an encoder makes of one grey picture."""
-    context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
+    context = cast("av.VideoCodecContext", av.CodecContext.create(candidate.name, "w"))
     context.width = context.height = TRIAL_SIDE
-    context.bit_rate, context.pix_fmt, context.options = 500_000, "yuv420p", dict(options)
+    context.bit_rate, context.pix_fmt, context.options = 500_000, candidate.pixels, dict(candidate.options)
     context.time_base, context.framerate = Fraction(1, 30), Fraction(30)
-    frame = av.VideoFrame.from_ndarray(np.full((TRIAL_SIDE * 3 // 2, TRIAL_SIDE), 128, np.uint8), "yuv420p")
+    frame = av.VideoFrame.from_ndarray(np.full((TRIAL_SIDE * 3 // 2, TRIAL_SIDE), 128, np.uint8), candidate.pixels)
     frame.pts = 0
     return [*context.encode(frame), *context.encode(None)]

@@ -21,6 +21,7 @@ from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
 from backends.native.payloads_av1 import packetize_av1
 from backends.native.payloads_vp9 import packetize_vp9
 from backends.native.timeline import TimeBase, Timeline
+from backends.native.video_convert import Form, copied
 from shim.spi.engines import BitrateBounds
 
 TIME_BASE: Final = fractions.Fraction(1, CLOCK_RATE)
@@ -62,6 +63,9 @@ class PictureFilter:
         self._graph.push(frame)
         output = self._graph.pull()
         assert isinstance(output, VideoFrame)
+        if output.planes[0].line_size < 0:
+            # SVT-AV1 does not take rows that begin with the last.
+            return copied(output, Form(output.format.name, width, height))
         return output
 
     def _build(self, width: int, height: int, pixels: str, to_width: int, to_height: int) -> Graph:

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 import pytest
-from av import AudioFrame, Packet, VideoFrame
+from av import AudioFrame, Packet, VideoFormat, VideoFrame
+from av.filter import Graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -286,6 +287,25 @@ def test_rows_may_be_padded(target: Target, codec: str) -> None:
     frame.pts, frame.time_base = 0, TICK
     with encoder_of(target, codec) as encoder, decoder_of(target, codec) as decoder:
         check_pictures(decoded(decoder, encoded(encoder, [frame])), [picture(0)], 26)
+
+
+@every_codec
+def test_rows_may_begin_with_the_last(target: Target, codec: str) -> None:
+    graph = Graph()
+    graph.link_nodes(
+        graph.add_buffer(width=WIDTH, height=HEIGHT, format=VideoFormat("yuv420p"), time_base=TICK),
+        graph.add("vflip"),
+        graph.add("buffersink"),
+    ).configure()
+    graph.push(picture(0))
+    flipped = graph.pull()
+    assert isinstance(flipped, VideoFrame)
+    assert flipped.planes[0].line_size < 0
+    flipped.pts, flipped.time_base = 0, TICK
+    with encoder_of(target, codec) as encoder, decoder_of(target, codec) as decoder:
+        (frame,) = decoded(decoder, encoded(encoder, [flipped]))
+    upright = picture(0).to_ndarray(format="rgb24")
+    assert near(frame, VideoFrame.from_ndarray(upright[::-1].copy(), "rgb24")) >= 26
 
 
 # --- layers and settings -----------------------------------------------------------------------------

@@ -123,8 +123,14 @@ class VideoEncoder:
                     f"VideoEncoder.encode: the time {float(time)} s is not after {float(self._time)} s of the picture "
                     "before. Let pts rise"
                 )
-            encoded = engine.encode(frame, key_frame=key_frame or self._key_frame)
-            self._key_frame, self._time = False, time
+            # Taken before, since another thread may ask for the next one meanwhile.
+            asked, self._key_frame = self._key_frame, False
+            try:
+                encoded = engine.encode(frame, key_frame=key_frame or asked)
+            except Exception:
+                self._key_frame = True
+                raise
+            self._time = time
             return encoded
 
     def request_key_frame(self) -> None:

@@ -5,7 +5,6 @@ No test here ran on hardware that encodes: it is told what a machine has, and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -15,7 +14,16 @@ from av import VideoFrame
 
 from backends.native.codec_decoder import NativeVideoDecoder
 from backends.native.codec_encoder import NativeVideoEncoder
-from backends.native.codec_hardware import KINDS, Machine, find_encoder, search, this_machine, try_decoder, try_encoder
+from backends.native.codec_hardware import (
+    KINDS,
+    Found,
+    Machine,
+    find_encoder,
+    search,
+    this_machine,
+    try_decoder,
+    try_encoder,
+)
 from backends.native.codec_libraries import DECODERS, LIBRARIES
 from backends.native.codec_pace import PATIENCE, WINDOW, Pace
 from backends.native.codec_presets import PRESETS, faster_than, preset_of, usual_speed
@@ -29,14 +37,15 @@ FOUR_K = 3840 * 2160
 def machine(
     *names: str, system: str = "linux", paths: tuple[str, ...] = (), libraries: tuple[str, ...] = ()
 ) -> Machine:
-    return Machine(system, frozenset(names), frozenset(names), paths.__contains__, libraries.__contains__)
+    all_names = frozenset(names)
+    return Machine(system, all_names, all_names, paths.__contains__, libraries.__contains__, frozenset({"vaapi"}))
 
 
 def works(*names: str) -> Any:  # noqa: ANN401 - a trial
     """Return a trial that only these pass."""
 
-    def trial(name: str, options: Mapping[str, str]) -> None:
-        if name not in names:
+    def trial(candidate: Found) -> None:
+        if candidate.name not in names:
             raise ValueError("no such device")
 
     return trial
@@ -90,6 +99,21 @@ def test_decoders_go_by_other_names() -> None:
     assert found.name == "hevc_cuvid"
 
 
+def test_ffmpegs_own_decoder_works_on_a_device() -> None:
+    described = machine("h264", paths=("dev/dri/renderD*",))
+    found = search("H264", described, works("h264"), decoder=True)
+    assert (found.name, found.device) == ("h264", "vaapi")
+    assert not search("H264", machine("h264", system="darwin"), works("h264"), decoder=True).name
+
+
+def test_layers_are_a_matter_of_software() -> None:
+    encoder = NativeVideoEncoder(settings("VP8", hardware="prefer", temporal_layers=2))
+    assert encoder.implementation.reason == "software, for the temporal layers"
+    encoder.close()
+    with pytest.raises(CapabilityError, match="in software only"):
+        NativeVideoEncoder(settings("VP8", hardware="require", temporal_layers=2))
+
+
 def test_this_machine_is_looked_at() -> None:
     here = this_machine()
     assert "libsvtav1" in here.encoders
@@ -99,10 +123,10 @@ def test_this_machine_is_looked_at() -> None:
 
 
 def test_trial_is_a_real_one() -> None:
-    try_encoder("libx264", {"preset": "ultrafast"})
-    try_decoder("h264", "H264")
+    try_encoder(Found("libx264", "", {"preset": "ultrafast"}))
+    try_decoder(Found("h264", ""), "H264")
     with pytest.raises(ValueError, match="no_such_encoder"):
-        try_encoder("no_such_encoder", {})
+        try_encoder(Found("no_such_encoder", ""))
 
 
 def test_required_hardware_that_is_not_there_is_a_missing_capability() -> None:
