@@ -31,7 +31,7 @@ async def process(subject: Subject, effort: Effort) -> Mapping[str, float]:
     from shim import AudioProcessor
     from shim.calls.speech import speak
 
-    far = speak(effort.pick(10, 5), 1)
+    far = speak(effort.pick(8, 5), 1)
     microphone = _echo_of(far)
     canceller = _only(AudioProcessor, subject.name, echo_cancellation=True)
     cleaned, _ = _run(canceller, microphone, far)
@@ -43,7 +43,36 @@ async def process(subject: Subject, effort: Effort) -> Mapping[str, float]:
         "cpu": taken / (len(far) / RATE) * 1000,
         "enhancement": _level(microphone[half]) - _level(cleaned[half]),
         "reduction": _level(noise[half]) - _level(quiet[half]),
+        "hum": _taken_out(_only(AudioProcessor, subject.name, high_pass=True), 50),
+        "offset": _taken_out(_only(AudioProcessor, subject.name, high_pass=True), 0),
+        "gain": _quiet_speech(_only(AudioProcessor, subject.name, gain_control=True), far),
+        "delay": _delay(_only(AudioProcessor, subject.name, echo_cancellation=True, noise_suppression="high"), far),
     }
+
+
+def _taken_out(processor: AudioProcessor, frequency: float) -> float:
+    """Return by how many dB a tone is weaker after its first second."""
+    import numpy as np
+
+    tone = (9000 * np.cos(2 * np.pi * frequency * np.arange(2 * RATE) / RATE)).astype(np.int16)
+    return _level(tone[RATE:]) - _level(_run(processor, tone, None)[0][RATE:])
+
+
+def _quiet_speech(processor: AudioProcessor, speech: Signal) -> float:
+    """Return the level in dB of full scale to which speech is brought that comes 20 dB weaker."""
+    out, _ = _run(processor, speech // 10, None)
+    return _level(out[len(out) // 2 :]) - 20 * math.log10(32768)
+
+
+def _delay(processor: AudioProcessor, speech: Signal) -> float:
+    """Return the milliseconds that sound is late in the output."""
+    import numpy as np
+
+    out, _ = _run(processor, speech, None)
+    place, length = len(out) // 2, RATE
+    sent = speech[place : place + length].astype(float)
+    alike = [float(sent @ out[place + late : place + late + length]) for late in range(RATE // 50)]
+    return int(np.argmax(alike)) / RATE * 1000
 
 
 def _only(make: Callable[..., AudioProcessor], backend: str, **wish: Any) -> AudioProcessor:  # noqa: ANN401
@@ -162,15 +191,19 @@ METRICS = (
         group="components",
         about="AudioProcessor, mono, frames of 10 ms. CPU: echo cancellation, noise suppression, gain control and "
         "high-pass together, both ends. Echo: 60 ms late, half the amplitude, the second half of the speech. "
-        "Noise: white, second half.",
+        "Noise: white, second half. Weak: 20 dB below what is spoken otherwise.",
         figures=(
             Figure("cpu", "CPU per second of sound", "ms"),
             Figure("enhancement", "echo taken out", "dB", "higher"),
             Figure("reduction", "noise taken out", "dB", "higher"),
+            Figure("hum", "50 Hz taken out", "dB", "higher"),
+            Figure("offset", "offset taken out", "dB", "higher"),
+            Figure("gain", "level that weak speech is brought to", "dB", "neither"),
+            Figure("delay", "delay of the filters for echo and noise", "ms"),
         ),
         measure=process,
         subjects=("native", "legacy"),
-        rounds=5,
+        rounds=3,
         quick_rounds=2,
     ),
     Metric(
