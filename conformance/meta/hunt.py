@@ -142,6 +142,8 @@ def judge(mutant: Mutant, failing: Iterable[str], hint: str | None = None) -> Ve
     if result.failed:
         test, message = next(iter(result.failed.items()))
         return replace(verdict, caught_by=test, message=message)
+    if hint in result.skipped:  # what would catch it cannot run here: that is no proof against the suite
+        return replace(verdict, skipped=result.skipped[hint])
     return verdict if result.passed else replace(verdict, died=result.said)
 
 

@@ -27,11 +27,13 @@ class Meeting:
     """What came of it.
 
     :param failed: a message for each test that failed.
+    :param skipped: a reason for each test that was skipped, by its short name.
     :param passed: how many tests passed.
     :param said: the end of the output.
     """
 
     failed: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
     passed: int = 0
     said: str = ""
 

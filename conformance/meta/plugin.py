@@ -71,27 +71,32 @@ def describe(site: Path, name: str, module: str) -> None:
 
 
 class Verdict:
-    """Writes down which tests failed, and how many ran."""
+    """Writes down which tests failed, which were skipped and why, and how many passed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._failed: dict[str, str] = {}
+        self._skipped: dict[str, str] = {}
         self._passed = 0
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the result of one phase of a test."""
         if report.failed:
             self._failed.setdefault(report.nodeid, _last_line(report))
+        elif report.skipped:
+            self._skipped[short_name(report.nodeid)] = _last_line(report)
         elif report.when == "call":
             self._passed += 1
 
     def pytest_sessionfinish(self) -> None:
         """Write the file."""
-        self._path.write_text(json.dumps({"failed": self._failed, "passed": self._passed}))
+        self._path.write_text(json.dumps({"failed": self._failed, "skipped": self._skipped, "passed": self._passed}))
 
 
 def _last_line(report: pytest.TestReport) -> str:
     """Return what pytest would say in its summary."""
+    if isinstance(report.longrepr, tuple):
+        return report.longrepr[2]
     crash = getattr(report.longrepr, "reprcrash", None)
     lines = (crash.message if crash is not None else report.longreprtext).strip().splitlines()
     return lines[0][:300] if lines else ""
