@@ -13,7 +13,8 @@ from types import ModuleType
 import pytest
 
 SOURCES = Path(__file__).resolve().parents[1] / "libwebrtc"
-MEDIA = ("picture", "recolour", "recolour_rgb", "recolour_yuv", "recolour_exact", "reshape", "convert", "resample")
+PICTURES = ("picture", "recolour", "recolour_rgb", "recolour_yuv", "recolour_exact", "reshape", "convert")
+MEDIA = (*PICTURES, "resample", "processing")
 SANITIZERS = {"fuzz_media": "-fsanitize=address,undefined", "fuzz_codecs": "-fsanitize=address"}
 """Undefined behaviour is checked only where no class of the archive is derived from: it has no type information."""
 CODECS = ("picture", "encode", "decode", "h264_guard", "quiet")

@@ -1,5 +1,7 @@
-// Drives rtc_convert and rtc_resampler_* with random input. Built with AddressSanitizer by
+// Drives rtc_convert, rtc_resampler_* and rtc_processor_* with random input. Built with AddressSanitizer by
 // tests/test_media_abi.py.
+#include <rtc_base/logging.h>
+
 #include <cstdio>
 #include <cstring>
 
