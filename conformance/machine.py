@@ -223,14 +223,14 @@ class Differential:
         if own.state == "closed":
             return True
         if own.state == "have-local-offer":
-            return not _is_answered(own, other) and not (kind == "rollback" and _risks_more(own))
+            return not _is_answered(own, other)
         if kind == "rollback" or own.state == "stable":
             return True
         return own.pending["remote"] is other.pending["local"] or kind == "offer"
 
     def _may_set_remote(self, step: Step, own: Model, other: Model) -> bool:
         if step.what == "rollback":
-            return own.state != "have-local-offer" or not (_is_answered(own, other) or _risks_more(own))
+            return own.state != "have-local-offer" or not _is_answered(own, other)
         if self._said[_other(step.side)] is None:
             return False
         if own.state == "closed" or next_state(own.state, "remote", _kind(step)) is None:
@@ -240,7 +240,7 @@ class Differential:
             return False
         if step.what != "offer":
             return said.answers is own.pending["local"]
-        if own.state == "have-local-offer" and (_is_answered(own, other) or _risks_more(own)):
+        if own.state == "have-local-offer" and _is_answered(own, other):
             return False
         return said is other.pending["local"] and not _is_disputed(own, said)
 
@@ -323,11 +323,6 @@ def _is_answered(own: Model, other: Model) -> bool:
     """Tell whether the other has answered our pending offer, if only for now."""
     answers = (other.pending["local"], other.current["local"])
     return any(answer is not None and answer.answers is own.pending["local"] for answer in answers)
-
-
-def _risks_more(model: Model) -> bool:
-    """Tell whether a rollback would meet a transceiver that was stopped before it was negotiated: engines differ."""
-    return any(found.stopped and model.negotiated_section(found) is None for found in model.transceivers)
 
 
 def _is_disputed(model: Model, offer: Description) -> bool:

@@ -94,7 +94,8 @@ class LegacyPeerEngine:
     async def set_remote_description(self, description: SessionDescription) -> None:
         """Apply a remote description, or roll back."""
         wishes = sdp.opus_wishes(self._connection.config.opus, local=False)
-        wished = SessionDescription(description.type, with_tones_of_its_clock(sdp.with_opus(description.sdp, wishes)))
+        text = with_tones_of_its_clock(sdp.with_opus(sdp.readable(description.sdp), wishes))
+        wished = SessionDescription(description.type, text)
         await self._apply("setRemoteDescription", self._connection.lib.rtc_pc_set_remote, wished)
 
     async def add_ice_candidate(self, candidate: IceCandidate | None) -> None:
@@ -215,7 +216,7 @@ class LegacyPeerEngine:
 
     async def _add_candidate(self, candidate: IceCandidate) -> None:
         lib, ffi = self._connection.lib, self._connection.ffi
-        mid, line = candidate.sdp_mid.encode(), candidate.candidate.encode()
+        mid, line = candidate.sdp_mid.encode(), sdp.with_known_candidates(candidate.candidate).encode()
         ufrag = candidate.username_fragment.encode() if candidate.username_fragment else ffi.NULL
         await self._connection.request(
             "addIceCandidate",

@@ -14,6 +14,8 @@ DEFAULT_MAX_MESSAGE_SIZE: Final = 65536
 LARGEST_MESSAGE: Final = 262144
 """What libwebrtc's SCTP sends at most, whatever the remote accepts."""
 
+_SCOPED: Final = re.compile(r"^(m=\S+ \d+)/1(?= )|^(c=IN IP4 [\d.]+)/\d+", re.MULTILINE)
+_PEER_REFLEXIVE: Final = re.compile(r"^((?:a=)?candidate:.* typ )prflx\b", re.MULTILINE)
 _RTPMAP_OPUS: Final = re.compile(r"^a=rtpmap:(\d+) opus/48000", re.IGNORECASE)
 
 
@@ -63,6 +65,23 @@ def max_message_size(sdp: str) -> int | None:
     if not text.strip().isdigit():
         return DEFAULT_MAX_MESSAGE_SIZE
     return min(int(text), LARGEST_MESSAGE) or LARGEST_MESSAGE
+
+
+def readable(sdp: str) -> str:
+    """Return a remote description without what libwebrtc refuses and RFC 8866 allows, or what makes it abort.
+
+    That is a number of ports that is one (section 5.14) and the time to live of an address (section 5.7), for which ICE
+    has no use, and peer reflexive candidates.
+    """
+    return with_known_candidates(_SCOPED.sub(r"\1\2", sdp))
+
+
+def with_known_candidates(lines: str) -> str:
+    """Return candidate lines without peer reflexive ones: writing one of them aborts libwebrtc's process.
+
+    To whoever is told of it, such a candidate is a server reflexive one.
+    """
+    return _PEER_REFLEXIVE.sub(r"\1srflx", lines)
 
 
 def opus_wishes(opus: OpusParameters, *, local: bool) -> dict[str, str]:

@@ -16,7 +16,7 @@ from conformance.scenes import described, trickling
 from conformance.shim_tests.sdp_corpus import OFFERS
 from conformance.strategies import EXAMPLES, mutilations
 from conformance.targets import Pair, Peers, Target
-from shim import Capability, NotSupportedError, OperationError, RTCConfiguration, RTCPeerConnection
+from shim import Capability, NotSupportedError, OperationError, RTCConfiguration, RTCIceCandidate, RTCPeerConnection
 
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 
@@ -242,6 +242,22 @@ async def test_offer_of_the_field_is_answered(peers: Peers, target: Target, name
     assert [_values(section, "mid") for section in answered] == [_values(section, "mid") for section in offered]
     assert [section[0].split()[0] for section in answered] == [section[0].split()[0] for section in offered]
     assert pc.signalingState == "stable"
+
+
+@spec("RFC 8839 5.1")
+@requires(Capability.ICE_HOST)
+@pytest.mark.parametrize("component", [1, 2])
+async def test_peer_reflexive_candidates_are_taken(peers: Peers, target: Target, component: int) -> None:
+    offerer, answerer = trickling(peers, target), trickling(peers, target)
+    offerer.createDataChannel("chat")
+    offer = (await offerer.createOffer()).sdp
+    line = f"candidate:1 {component} udp 1 198.51.100.4 4000{component} typ prflx raddr 10.0.0.1 rport 1"
+    await answerer.setRemoteDescription(described("offer", f"{offer}a={line}\r\n"))
+    await answerer.setLocalDescription()
+    late = RTCIceCandidate(component, "2", "198.51.100.5", 40003, 1, "udp", "prflx", sdpMid="0", sdpMLineIndex=0)
+    await answerer.addIceCandidate(late)
+    assert answerer.remoteDescription is not None
+    assert "198.51.100.4" in answerer.remoteDescription.sdp
 
 
 # --- hostile descriptions ----------------------------------------------------------------------------

@@ -68,7 +68,9 @@ void AssociateWaiting(webrtc::PeerConnectionInterface& pc, const webrtc::Session
 void ForgetLostAssociations(webrtc::PeerConnectionInterface& pc) {
   for (const TransceiverPtr& transceiver : pc.GetTransceivers()) {
     const absl::optional<std::string> mid = transceiver->mid();
-    if (!mid || HasMid(pc.local_description(), *mid) || HasMid(pc.remote_description(), *mid)) continue;
+    // One that is stopped before it has a mid keeps the place that an offer gave it.
+    if (!mid && !transceiver->stopping()) continue;
+    if (mid && (HasMid(pc.local_description(), *mid) || HasMid(pc.remote_description(), *mid))) continue;
     Internal(transceiver).set_mid(absl::nullopt);
     Internal(transceiver).set_mline_index(absl::nullopt);
   }
