@@ -249,7 +249,7 @@ async def test_offer_of_the_field_is_answered(peers: Peers, target: Target, name
 @pytest.mark.parametrize("component", [1, 2])
 async def test_peer_reflexive_candidates_are_taken(peers: Peers, target: Target, component: int) -> None:
     offerer, answerer = trickling(peers, target), trickling(peers, target)
-    offerer.createDataChannel("chat")
+    offerer.addTransceiver("audio")
     offer = (await offerer.createOffer()).sdp
     line = f"candidate:1 {component} udp 1 198.51.100.4 4000{component} typ prflx raddr 10.0.0.1 rport 1"
     await answerer.setRemoteDescription(described("offer", f"{offer}a={line}\r\n"))
