@@ -94,7 +94,7 @@ def _about(name: str) -> str:
         "second, one after the other: a texture that moves, discs that move across it, grain in each picture. Time: "
         "median from one encoded picture to the next. PSNR: of the brightness, of what VideoDecoder gives. Over equal "
         f"rates: mean over {_RANGE[0]:g} to {_RANGE[1]:g} of the rate, by three rates; two sides differ in it by their "
-        "BD-PSNR."
+        "BD-PSNR. Threads gain by free cores: on a machine that does other things as well, only CPU tells."
     )
 
 
