@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 from av import AudioFrame
 
-from conformance.asserts import Arrivals, connect, local_of
+from conformance.asserts import Arrivals, connect, local_of, negotiate
 from conformance.media import PTIME, Kind, code_of, coded_picture, mono_samples, pitch, tone_frame, track
 from conformance.netsim import NetworkMaker
 from conformance.requirements import requires, spec
@@ -123,3 +123,24 @@ async def test_muted_track_is_black_or_silent_until_it_is_unmuted(peers: Peers, 
     sign.track.enabled = True
     sign.code = SECOND
     await _until_received(received, SECOND)
+
+
+# --- hold --------------------------------------------------------------------------------------------
+
+
+@spec("RFC 3264 8.4", "webrtc-pc 5.4")
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_media_flows_again_after_hold(peers: Peers, pair: Pair, kind: Kind) -> None:
+    offerer, answerer = peers.open_pair(pair)
+    arriving, sign = Arrivals(answerer, "track"), Sign(pair.offerer, kind)
+    offerer.addTrack(sign.track)
+    await connect(offerer, answerer)
+    await _until_received(await arriving.next(), FIRST)
+    transceiver = offerer.getTransceivers()[0]
+    transceiver.direction = "inactive"
+    await negotiate(offerer, answerer)
+    sign.code = SECOND
+    transceiver.direction = "sendonly"
+    await negotiate(offerer, answerer)
+    assert transceiver.currentDirection == "sendonly"
+    await _until_received(answerer.getTransceivers()[0].receiver.track, SECOND)

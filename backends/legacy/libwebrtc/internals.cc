@@ -2,6 +2,7 @@
 
 #include <pc/peer_connection.h>
 #include <pc/peer_connection_proxy.h>
+#include <pc/rtp_media_utils.h>
 #include <pc/rtp_transceiver.h>
 #include <pc/session_description.h>
 
@@ -73,6 +74,16 @@ void ForgetLostAssociations(webrtc::PeerConnectionInterface& pc) {
     if (mid && (HasMid(pc.local_description(), *mid) || HasMid(pc.remote_description(), *mid))) continue;
     Internal(transceiver).set_mid(absl::nullopt);
     Internal(transceiver).set_mline_index(absl::nullopt);
+  }
+}
+
+void ForgetHeldStreams(webrtc::PeerConnectionInterface& pc) {
+  if (pc.signaling_state() != webrtc::PeerConnectionInterface::kStable) return;
+  for (const TransceiverPtr& transceiver : pc.GetTransceivers()) {
+    const auto direction = transceiver->current_direction();
+    webrtc::RtpTransceiver& inside = Internal(transceiver);
+    if (!direction || webrtc::RtpTransceiverDirectionHasRecv(*direction) || !inside.channel()) continue;
+    inside.receiver_internal()->SetupUnsignaledMediaChannel();
   }
 }
 

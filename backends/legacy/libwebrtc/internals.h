@@ -21,6 +21,10 @@ void AssociateWaiting(webrtc::PeerConnectionInterface& pc, const webrtc::Session
 // rolled back.
 void ForgetLostAssociations(webrtc::PeerConnectionInterface& pc);
 
+// Lets receivers forget the stream of a section on hold. libwebrtc removes the stream, but the receiver takes
+// it for its own when a stream of the same number comes again, and then hands out nothing.
+void ForgetHeldStreams(webrtc::PeerConnectionInterface& pc);
+
 }  // namespace rtc_shim
 
 #endif  // BACKENDS_LEGACY_LIBWEBRTC_INTERNALS_H_

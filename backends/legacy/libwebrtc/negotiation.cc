@@ -69,6 +69,7 @@ void CompleteSet(const std::weak_ptr<Peer>& weak, Request& request, const webrtc
     request.Fail(error);
   } else if (open) {
     ForgetLostDataSection(peer->pc(), peer->factory());
+    if (peer->factory().media()) ForgetHeldStreams(peer->pc());
     request.Done(peer->Snapshot());
     peer->RefreshTransportsSoon();
   }
