@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-import numpy as np
 from av import VideoFrame
 from av.filter import Graph
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.video.plane import VideoPlane
     from numpy.typing import NDArray
 
@@ -129,6 +129,8 @@ def _position_sizes(format: str) -> tuple[int, ...]:
 
 def _rows(plane: VideoPlane, size: int) -> NDArray[np.uint8]:
     """Return (rows, positions, bytes of a position) of a plane, without a copy."""
+    import numpy as np  # here, so that calls do without: encoders use this module, and rarely this function
+
     stride = plane.line_size
     start = -stride * (plane.height - 1) if stride < 0 else 0
     buffer: Any = plane
