@@ -137,7 +137,10 @@ void Channel::OnStateChange() {
   const auto state = channel_->state();
   id_ = channel_->id();
   state_ = state;
-  if (state == webrtc::DataChannelInterface::kOpen) opened_ms_ = rtc::TimeMillis();
+  if (state == webrtc::DataChannelInterface::kOpen) {
+    opened_ms_ = rtc::TimeMillis();
+    if (const auto peer = peer_.lock()) peer->TellSctpFirst();
+  }
   if (const webrtc::RTCError error = channel_->error();
       state == webrtc::DataChannelInterface::kClosed && !error.ok()) {
     Event event = NewEvent(RTC_EV_CHANNEL_ERROR);

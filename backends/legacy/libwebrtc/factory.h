@@ -24,10 +24,12 @@ class AudioPuller;
 void InitializeOnce();
 
 // Runs `body` on `thread` and waits; an exception comes out on the calling thread, where the boundary expects
-// it.
+// it. A task's last reference may be the last one of an object, whose destructor then runs on that thread:
+// libwebrtc aborts if a thread waits for itself.
 template <typename Body>
 auto RunOn(rtc::Thread* thread, Body&& body) -> decltype(body()) {
   using Result = decltype(body());
+  if (thread->IsCurrent()) return body();
   std::exception_ptr problem;
   if constexpr (std::is_void_v<Result>) {
     thread->BlockingCall([&] {

@@ -78,6 +78,7 @@ void Peer::OnNegotiationNeededEvent(uint32_t event_id) {
 }
 
 void Peer::OnDataChannel(rtc::scoped_refptr<webrtc::DataChannelInterface> remote) {
+  TellSctpFirst();
   const auto channel = std::make_shared<Channel>(Self(), remote);
   const int64_t handle = Registry::Instance().Add(channel);
   Event event(RTC_EV_DATACHANNEL, owner_);

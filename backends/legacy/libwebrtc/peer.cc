@@ -105,6 +105,10 @@ void Peer::RefreshTransports() {
   for (Event& event : events) queue_->Post(std::move(event));
 }
 
+void Peer::TellSctpFirst() {
+  if (!watch_->sctp_connected()) RefreshTransports();
+}
+
 void Peer::RefreshTransportsSoon() {
   factory_->signaling()->PostTask([weak = weak_from_this()] {
     if (const auto self = weak.lock()) static_cast<Peer&>(*self).RefreshTransports();

@@ -94,6 +94,8 @@ class Peer final : public Object, public webrtc::PeerConnectionObserver {
   // Reads the transports' states, which libwebrtc keeps on the network thread, and posts what has changed.
   void RefreshTransports();
   void RefreshTransportsSoon();
+  // A channel is announced behind the transport that carries it (webrtc-pc section 6.1.1.3).
+  void TellSctpFirst();
 
   // Any thread. Of the remote side, or libwebrtc's own limit while that is unknown.
   int64_t max_message_size() const { return max_message_size_; }

@@ -26,6 +26,7 @@ class TransportWatch {
   std::vector<Event> Close();
 
   int64_t max_message_size() const { return max_message_size_; }
+  bool sctp_connected() const { return sctp_state_ == webrtc::SctpTransportState::kConnected; }
 
  private:
   class DtlsObserver;

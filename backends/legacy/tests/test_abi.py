@@ -584,6 +584,31 @@ def test_exit_with_open_connections_is_clean() -> None:
         assert (done.returncode, done.stdout) == (0, "open\n"), done.stderr
 
 
+def test_transport_is_connected_before_its_channels_are_open(world: World) -> None:
+    seen: list[tuple[int, str]] = []
+    sides: dict[int, int] = {}
+
+    def note(event: SimpleNamespace) -> None:
+        if event.type == lib.RTC_EV_SCTP_STATE and event.data == b"connected":
+            seen.append((event.owner, "transport"))
+        elif event.type == lib.RTC_EV_CHANNEL_STATE and event.data == b"open":
+            seen.append((sides[event.object], "channel"))
+        elif event.type == lib.RTC_EV_DATACHANNEL:
+            seen.append((event.owner, "channel"))
+            sides[event.object] = event.owner
+
+    a, b = linked(world)
+    sides[a.channel()] = a.owner
+    world.taps.append(note)
+    try:
+        negotiate(a, b)
+        world.wait_until(lambda: {owner for owner, kind in seen if kind == "channel"} == {a.owner, b.owner})
+    finally:
+        world.taps.remove(note)
+    for side in (a, b):
+        assert next(kind for owner, kind in seen if owner == side.owner) == "transport"
+
+
 def test_threads_may_call_while_everything_is_freed(world: World) -> None:
     a, b, ours, _ = connected_channels(world)
     stop = threading.Event()
@@ -604,9 +629,10 @@ def test_threads_may_call_while_everything_is_freed(world: World) -> None:
     a.free()
     b.free()
     deadline = time.monotonic() + 5
-    while results[-1] != lib.RTC_ERR_INVALID_HANDLE and time.monotonic() < deadline:
+    while lib.RTC_ERR_INVALID_HANDLE not in results[-9:] and time.monotonic() < deadline:
         os.sched_yield()
     stop.set()
     for thread in threads:
         thread.join()
-    assert results[-1] == lib.RTC_ERR_INVALID_HANDLE
+    assert lib.RTC_ERR_INVALID_HANDLE in results
+    assert lib.rtc_pc_snapshot(a.handle) == lib.RTC_ERR_INVALID_HANDLE
