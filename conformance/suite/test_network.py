@@ -324,9 +324,9 @@ async def _hear(remote: Any, seconds: float) -> float:
 
 
 async def _see(remote: Any, count: int) -> list[int]:
-    """Return the first different codes in the pictures that arrive."""
+    """Return the first different codes in the pictures that arrive; a code is shown for a fifth of a second."""
     codes: list[int] = []
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE + count / 5):
         while len(codes) < count:
             code = code_of(await remote.recv())
             if code not in codes:
