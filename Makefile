@@ -34,7 +34,7 @@ test: lint ## Check style, types and layers, then run all tests
 
 conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
 	@.ci/setup-bench $(VENV)
-	@$(BIN)/shim conformance run --workers $(TEST_WORKERS) --html out/conformance $(CONFORMANCE_ARGS)
+	@$(BIN)/shim conformance run --html out/conformance --workers $(TEST_WORKERS) $(CONFORMANCE_ARGS)
 
 mutants: setup ## Prove that the conformance suite can see: wrong backends, each of which some test must catch
 	@$(BIN)/python -m conformance.meta --json out/mutants.json $(MUTANTS_ARGS)
