@@ -39,19 +39,26 @@ def resampler_of(target: Target, rate: int, layout: str = "mono", format: str = 
 
 
 def processor_of(target: Target, rate: int = 16000, layout: str = "mono", **settings: Any) -> AudioProcessor:
-    """Create a processor that does nothing but what is asked for, or skip the test."""
+    """Create a processor that does nothing but what is asked for."""
     from shim import AudioProcessor
 
-    _require(target, Component.AUDIO_PROCESS)
     nothing: dict[str, Any] = {
         "echo_cancellation": False,
         "noise_suppression": "off",
         "gain_control": False,
         "high_pass": False,
     }
+    return AudioProcessor(rate, layout, backend=target.name, **(nothing | settings))
+
+
+def require_processor(target: Target, config: pytest.Config) -> None:
+    """Skip the test where there is no processor; fail it if the backend is required and only the machine lacks one."""
+    _require(target, Component.AUDIO_PROCESS)
     try:
-        return AudioProcessor(rate, layout, backend=target.name, **(nothing | settings))
+        processor_of(target)
     except BackendUnavailableError as exc:
+        if target.name in config.option.require_backend:
+            pytest.fail(f"backend {target} is required, but this machine lacks a part of it: {exc}", pytrace=False)
         pytest.skip(str(exc))
 
 

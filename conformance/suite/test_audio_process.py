@@ -13,7 +13,7 @@ from av import AudioFrame, VideoFrame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.components import processor_of, samples_of, sound
+from conformance.components import processor_of, require_processor, samples_of, sound
 from conformance.requirements import requires
 from shim import AudioProcessor, AudioStreamTrack, MediaStreamTrack, ProcessorStats, VideoStreamTrack
 from shim.calls.speech import RATE, speak
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
     Signal = NDArray[np.float64]
 
 PATIENCE: Final = 10.0
+
+
+@pytest.fixture(autouse=True)
+def _processor(target: Target, request: pytest.FixtureRequest) -> None:
+    require_processor(target, request.config)
 
 
 @lru_cache
