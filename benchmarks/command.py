@@ -100,11 +100,27 @@ def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
+class _LineAMetric:
+    """Progress for a log: a line on standard error whenever another metric's turn comes."""
+
+    def __init__(self) -> None:
+        self._title = ""
+
+    def __call__(self, what: str, part: float) -> None:
+        title = what.rpartition(":")[0]
+        if title != self._title:
+            self._title = title
+            print(f"{part:4.0%} {title}", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def _progress(console: Console) -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+    if not console.is_terminal:
+        yield _LineAMetric()
+        return
     columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
         yield lambda what, part: bar.update(task, description=what, completed=part)
