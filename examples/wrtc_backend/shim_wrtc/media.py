@@ -120,16 +120,25 @@ class IncomingSound:
 
     def convert(self, frame: Media) -> Iterator[AudioFrame]:
         """Yield a frame with every second block."""
-        layout = "mono" if frame.number_of_channels == 1 else "stereo"
-        block = AudioFrame(format="s16", layout=layout, samples=frame.number_of_frames)
-        block.sample_rate = int(frame.sample_rate)
         samples = bytearray(frame.number_of_frames * frame.number_of_channels * 2)
         frame.copy_to(samples, webrtc.AudioDataCopyToOptions(0, format="s16"))
+        if frame.number_of_channels == 1:
+            samples = _on_both_sides(samples)
+        block = AudioFrame(format="s16", layout="stereo", samples=frame.number_of_frames)
+        block.sample_rate = int(frame.sample_rate)
         block.planes[0].update(bytes(samples).ljust(block.planes[0].buffer_size, b"\0"))
         for ready in self._resampler.resample(block, "stereo"):
             ready.pts, ready.time_base = self._pts, Fraction(1, RATE)
             self._pts += ready.samples
             yield ready
+
+
+def _on_both_sides(samples: bytearray) -> bytearray:
+    """Return mono samples of 16 bits as stereo, as loud as they are: FFmpeg would take 3 dB off each side."""
+    sides = bytearray(len(samples) * 2)
+    for place in (0, 2):
+        sides[place::4], sides[place + 1 :: 4] = samples[0::2], samples[1::2]
+    return sides
 
 
 class IncomingPictures:
