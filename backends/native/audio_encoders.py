@@ -65,6 +65,7 @@ class SampleFilter:
     """
 
     def __init__(self, rate: int, layout: str) -> None:
+        self._layout = layout
         self._output = f"sample_fmts=s16:sample_rates={rate}:channel_layouts={layout}"
         self._input: tuple[str, str, int] | None = None
         self._graph: Graph | None = None
@@ -97,7 +98,11 @@ class SampleFilter:
             layout=frame.layout.name,
             time_base=fractions.Fraction(1, frame.sample_rate),
         )
-        graph.link_nodes(source, graph.add("aformat", self._output), graph.add("abuffersink")).configure()
+        steps = [graph.add("aformat", self._output), graph.add("abuffersink")]
+        if (frame.layout.name, self._layout) == ("mono", "stereo"):
+            # Both sides as loud as the one there is: of itself, FFmpeg takes 3 dB off each.
+            steps.insert(0, graph.add("pan", "stereo|c0=c0|c1=c0"))
+        graph.link_nodes(source, *steps).configure()
         return graph
 
 

@@ -185,12 +185,26 @@ async def _hear(received: MediaStreamTrack, count: int = 50) -> list[AudioFrame]
 
 @spec("RFC 7874 3")
 async def test_sound_keeps_its_level(peers: Peers, pair: Pair) -> None:
+    await _check_level(peers, pair, RTCConfiguration())
+
+
+@spec("RFC 7587 7")
+@requires(Capability.OPUS_PARAMETERS)
+async def test_sound_of_one_channel_is_as_loud_on_either_side(peers: Peers, pair: Pair) -> None:
+    await _check_level(peers, pair, RTCConfiguration(opus=OpusParameters(stereo=True)))
+
+
+LOUDNESS_TOLERANCE: Final = 1.5
+"""Decibels: half of what is lost where one channel is made into two, or two into one, with the wrong weights."""
+
+
+async def _check_level(peers: Peers, pair: Pair, configuration: RTCConfiguration) -> None:
     sent = track(pair.offerer, "audio", lambda index: tone_frame(index, 440, amplitude=0.4), PTIME)
-    (received,) = await _receive(peers, pair, sent)
+    (received,) = await _receive(peers, pair, sent, configuration=configuration)
     levels = [np.sqrt(np.mean(mono_samples(frame) ** 2)) for frame in await _hear(received)]
     # Of the frame in the middle: those that conceal a late packet fade, which is no fault in the level.
     level = 20 * np.log10(statistics.median(levels) / (0.4 / np.sqrt(2)))
-    assert abs(level) < 3, f"{level:.1f} dB"
+    assert abs(level) < LOUDNESS_TOLERANCE, f"{level:.1f} dB"
 
 
 @spec("RFC 3550 5.1", "RFC 7587 4.1")
