@@ -15,6 +15,7 @@ from conformance.observing import DIRECTIONS, alive, descriptions, mids_of, pars
 from conformance.reference import Kind, next_state
 from conformance.scenes import described
 from conformance.targets import Target
+from shim.spi.capabilities import Capability
 
 if TYPE_CHECKING:
     from shim import RTCPeerConnection, RTCSessionDescription
@@ -40,6 +41,14 @@ MODEL_WISHES: Final[dict[str, Callable[[Model, Any, int], None]]] = {
     "setConfiguration": lambda model, _, index: model.configure(changes_bundle=bool(index)),
 }
 """The same on the model."""
+OPTIONAL: Final = {
+    "stop": Capability.TRANSCEIVER_STOP,
+    "restartIce": Capability.ICE_RESTART,
+    "setConfiguration": Capability.SET_CONFIGURATION,
+    "rollback": Capability.ROLLBACK,
+    "pranswer": Capability.PRANSWER,
+}
+"""Calls and types of descriptions that a backend may declare off."""
 TURNS: Final = 5
 """Turns of the loop that what a call led to may take to be emitted."""
 
@@ -187,6 +196,7 @@ class Differential:
         self.models = {"a": Model(), "b": Model()}
         self.program: list[Step] = []
         self._worlds = [World(target) for target in targets]
+        self._lacked = {c for c in Capability if any(c not in w.target.info.capabilities for w in self._worlds)}
         self._said: dict[str, Description | None] = {"a": None, "b": None}
 
     def play(self, *program: Step) -> None:
@@ -205,8 +215,13 @@ class Differential:
             world.close()
 
     def fits(self, step: Step) -> bool:
-        """Tell whether signaling could do this: nobody answers an offer that is gone, or takes a stale description."""
+        """Tell whether every backend can, and signaling could do this.
+
+        Nobody answers an offer that is gone, or takes a stale description.
+        """
         own, other = self.models[step.side], self.models[_other(step.side)]
+        if _needed(step, own) in self._lacked:
+            return False
         match step.call:
             case "removeTrack" | "direction" | "stop":
                 return own.state != "closed" and (step.index or 0) < len(own.alive)
@@ -317,6 +332,13 @@ def _expected(model: Model) -> dict[str, Any]:
         "pending local": summary(pending["local"]),
         "current local": summary(current["local"]),
     }
+
+
+def _needed(step: Step, own: Model) -> Capability | None:
+    """Return what a backend may declare off, and a step takes."""
+    if step.call == "setRemote" and step.what == "offer" and own.state == "have-local-offer":
+        return Capability.ROLLBACK
+    return OPTIONAL.get(step.call) or OPTIONAL.get(step.what or "")
 
 
 def _is_answered(own: Model, other: Model) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
+from conformance.reference import Kind, Side, State
 from shim.spi.capabilities import CORE, Capability
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ def requires(*capabilities: Capability, of: Role = "both") -> pytest.MarkDecorat
     :param of: whose capability it is, in a test of pairs.
     """
     return pytest.mark.requires(*capabilities, of=of)
+
+
+def negotiating(state: State, side: Side | None = None, kind: Kind | None = None) -> tuple[pytest.MarkDecorator, ...]:
+    """Return the mark of a test in a signaling state, or of a description there; none if every backend must do that."""
+    needed = []
+    if "pranswer" in state or kind == "pranswer":
+        needed.append(Capability.PRANSWER)
+    if kind == "rollback" or (state, side, kind) == ("have-local-offer", "remote", "offer"):
+        needed.append(Capability.ROLLBACK)
+    return (requires(*needed),) if needed else ()
 
 
 def spec(*sections: str) -> pytest.MarkDecorator:

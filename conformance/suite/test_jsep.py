@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from conformance.asserts import local_of, negotiate
@@ -16,27 +18,26 @@ from conformance.reference import (
     State,
     next_state,
 )
-from conformance.requirements import requires, spec
+from conformance.requirements import negotiating, requires, spec
 from conformance.scenes import Scene, described, trickling
 from conformance.targets import Pair, Peers, Target
 from shim import Capability, InvalidStateError, RTCPeerConnection
 
 ROWS = [(state, side, kind) for state in STATES for side in SIDES for kind in KINDS]
-GOOD = [row for row in ROWS if next_state(*row) is not None]
-BAD = [row for row in ROWS if next_state(*row) is None]
-ALL_OF_JSEP = requires(Capability.ROLLBACK, Capability.PRANSWER)
+EACH_STATE = [pytest.param(state, marks=negotiating(state)) for state in STATES]
 
 
-def _ids(row: tuple[State, Side, Kind]) -> str:
-    return ":".join(row)
+def _rows(*, good: bool) -> list[Any]:
+    """Return the rows of the state table that lead somewhere, or all others, each with what it needs."""
+    wanted = [row for row in ROWS if (next_state(*row) is not None) == good]
+    return [pytest.param(row, marks=negotiating(*row), id=":".join(row)) for row in wanted]
 
 
 # --- the state table ---------------------------------------------------------------------------------
 
 
 @spec("RFC 9429 3.2", "webrtc-pc 4.4.1.5")
-@ALL_OF_JSEP
-@pytest.mark.parametrize("row", GOOD, ids=_ids)
+@pytest.mark.parametrize("row", _rows(good=True))
 async def test_description_leads_to_the_next_state(peers: Peers, target: Target, row: tuple[State, Side, Kind]) -> None:
     state, side, kind = row
     scene = Scene(peers, target)
@@ -46,8 +47,7 @@ async def test_description_leads_to_the_next_state(peers: Peers, target: Target,
 
 
 @spec("RFC 9429 3.2", "webrtc-pc 4.4.1.5")
-@ALL_OF_JSEP
-@pytest.mark.parametrize("row", BAD, ids=_ids)
+@pytest.mark.parametrize("row", _rows(good=False))
 async def test_description_in_the_wrong_state_is_refused(
     peers: Peers, target: Target, row: tuple[State, Side, Kind]
 ) -> None:
@@ -61,8 +61,7 @@ async def test_description_in_the_wrong_state_is_refused(
 
 
 @spec("RFC 9429 4.1.8")
-@ALL_OF_JSEP
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", EACH_STATE)
 async def test_create_offer_is_refused_only_when_closed(peers: Peers, target: Target, state: State) -> None:
     scene = Scene(peers, target)
     await scene.bring_to(state)
@@ -74,8 +73,7 @@ async def test_create_offer_is_refused_only_when_closed(peers: Peers, target: Ta
 
 
 @spec("RFC 9429 4.1.9")
-@ALL_OF_JSEP
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("state", EACH_STATE)
 async def test_create_answer_needs_a_remote_offer(peers: Peers, target: Target, state: State) -> None:
     scene = Scene(peers, target)
     await scene.bring_to(state)
@@ -99,18 +97,20 @@ def _types(pc: RTCPeerConnection) -> dict[str, str]:
     return {name: value.type for name, value in found.items() if value is not None}
 
 
+PENDING: dict[State, dict[str, str]] = {
+    "stable": {},
+    "have-local-offer": {"pending local": "offer"},
+    "have-remote-offer": {"pending remote": "offer"},
+    "have-local-pranswer": {"pending local": "pranswer", "pending remote": "offer"},
+    "have-remote-pranswer": {"pending local": "offer", "pending remote": "pranswer"},
+}
+
+
 @spec("webrtc-pc 4.4.1.5")
 @pytest.mark.parametrize(
     ("state", "expected"),
-    [
-        ("stable", {}),
-        ("have-local-offer", {"pending local": "offer"}),
-        ("have-remote-offer", {"pending remote": "offer"}),
-        ("have-local-pranswer", {"pending local": "pranswer", "pending remote": "offer"}),
-        ("have-remote-pranswer", {"pending local": "offer", "pending remote": "pranswer"}),
-    ],
+    [pytest.param(state, expected, marks=negotiating(state), id=state) for state, expected in PENDING.items()],
 )
-@ALL_OF_JSEP
 async def test_descriptions_are_pending_until_answered(
     peers: Peers, target: Target, state: State, expected: dict[str, str]
 ) -> None:
