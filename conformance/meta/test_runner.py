@@ -218,3 +218,14 @@ def test_suite_runs_in_parallel(mine: ThirdParty) -> None:
     pytest.importorskip("xdist")
     ended = mine.test(*_suite("test_jsep", "--backend=mine", "-n2"))
     assert ended.returncode == 0, ended.stdout
+
+
+def test_state_table_is_core_but_for_what_may_be_lacking(mine: ThirdParty) -> None:
+    ended = mine.test(
+        *_suite("test_jsep", "--backend=mine", "--conformance-tier=core", "-n2"), MINE_LACKS="sdp.pranswer sdp.rollback"
+    )
+    assert ended.returncode == 0, ended.stdout
+    assert "skipped" not in ended.stdout
+    passed = re.search(r"(\d+) passed", ended.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= 30

@@ -251,7 +251,7 @@ class ToyPeer:
             offer = {"current_remote": s.pending_remote} if local else {"current_local": s.pending_local}
             s = replace(s, signaling_state="stable", pending_local=None, pending_remote=None, **offer)  # type: ignore[arg-type]
             s = replace(s, **{f"current_{side}": description})  # type: ignore[arg-type]
-            self._agree()
+            self._agree(_sections(description.sdp), local=local)
         else:
             s = replace(s, **{"signaling_state": f"have-{side}-offer", f"pending_{side}": description})  # type: ignore[arg-type]
         data = str(self.sections.index("application")) if "application" in self.sections else None
@@ -260,16 +260,12 @@ class ToyPeer:
         if final:
             asyncio.get_running_loop().call_soon(self._connect)
 
-    def _agree(self) -> None:
-        for transceiver in self.transceivers:
-            other = self.other.by_mid(transceiver.mid) if self.other else None
-            sends = (
-                transceiver.direction in {"sendonly", "sendrecv"}
-                and other is not None
-                and other.direction in {"recvonly", "sendrecv"}
-            )
-            receives = transceiver.direction in {"recvonly", "sendrecv"} and transceiver.remote_track is not None
-            transceiver.current = ("inactive", "recvonly", "sendonly", "sendrecv")[2 * sends + receives]  # type: ignore[assignment]
+    def _agree(self, answer: list[Section], *, local: bool) -> None:
+        mirrored = {"sendonly": "recvonly", "recvonly": "sendonly"}
+        for index, section in enumerate(answer):
+            if (transceiver := self.by_mid(str(index))) is not None:
+                direction = section.direction if local else mirrored.get(section.direction, section.direction)
+                transceiver.current = direction  # type: ignore[assignment]
 
     def _connect(self) -> None:
         """Both have applied the answer: open what waits."""
