@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -152,3 +153,20 @@ def picture_track(target: Target, code: int = 0b10110010, fps: float = 30, **sha
 def media_track(target: Target, kind: Kind) -> Any:
     """Return a track of a kind, with whatever content."""
     return tone_track(target) if kind == "audio" else picture_track(target)
+
+
+# --- frames that make no picture ---------------------------------------------------------------------
+
+
+def rows_every(stride: int) -> VideoFrame:
+    """Return 48x16 pixels of RGB whose rows begin so many bytes apart, which overlap below 144."""
+    rows = np.lib.stride_tricks.as_strided(np.zeros(16 * 144, np.uint8), (16, 48, 3), (stride, 3, 1))
+    return VideoFrame.from_numpy_buffer(rows, "rgb24")
+
+
+def short_frame() -> Any:
+    """Return what has all that a frame of 48x16 pixels of RGB has, but a plane that ends within its first row."""
+    frame = VideoFrame(48, 16, "rgb24")
+    plane = SimpleNamespace(width=48, height=16, line_size=frame.planes[0].line_size, buffer_size=99)
+    kept = ("format", "width", "height", "colorspace", "color_range", "pts", "time_base")
+    return SimpleNamespace(planes=(plane,), **{name: getattr(frame, name) for name in kept})

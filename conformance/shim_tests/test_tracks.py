@@ -17,6 +17,7 @@ from av import AudioFrame, VideoFrame
 from av.packet import Packet
 
 from conformance.leaks import Census, leaks_since
+from conformance.media import rows_every
 from shim.api import tracks
 from shim.api.tracks import AudioStreamTrack, MediaStreamTrack, PushTrack, RemoteTrack, VideoStreamTrack, source_of
 from shim.spi.errors import InvalidStateError, MediaStreamError
@@ -374,6 +375,21 @@ def test_a_disabled_track_is_black_or_silent_in_the_same_rhythm() -> None:
         assert not any(bytes(silent.planes[0]))
 
     run(main())
+
+
+def test_a_picture_with_too_little_memory_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        track = PushTrack("video")
+        frames = [rows_every(64), rows_every(0), rows_every(144), picture(9, format="pal8")]
+        for number, frame in enumerate(frames):
+            frame.pts = number
+            track.push(frame)
+        source = source_of(track)
+        assert [(await source.recv()).pts for _ in range(2)] == [2, 3]
+
+    run(main())
+    (said,) = [record.getMessage() for record in caplog.records if record.name == tracks.__name__]
+    assert "1024 bytes in rows of 64, too few for 16 rows of 144" in said
 
 
 def test_silence_of_unsigned_samples_is_their_middle() -> None:

@@ -1,4 +1,4 @@
-"""Arguments of video encoders and decoders, which the SDK checks for all backends; key frames told by their bits."""
+"""Names of codecs and backends of video encoders and decoders; key frames told by their bits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import shim
-from shim import InvalidMediaError, VideoDecoder, VideoEncoder, video_codecs
+from shim import VideoDecoder, VideoEncoder, video_codecs
 from shim.api.video_bitstream import begins_anew
 from shim.spi.capabilities import Component
 from shim.spi.errors import CapabilityError, FlagConfigError
@@ -21,39 +21,6 @@ def encoder(codec: str = "VP8", width: int = 64, height: int = 64, **settings: A
     return VideoEncoder(codec, width, height, backend="native", **{"bitrate": 100_000, **settings})
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"codec": "VP10"}, "codec 'VP10' is not one of VP8, VP9, H264, H265, AV1"),
-        ({"width": 15}, "15x64 is not 16x16 to 16384x16384"),
-        ({"height": 16385}, "64x16385 is not"),
-        ({"width": -64}, "-64x64 is not"),
-        ({"width": 64.5}, "64.5x64 is not"),
-        ({"bitrate": 9_999}, "bitrate 9999 is not a whole number of 10000 to 2000000000"),
-        ({"bitrate": 1e6}, "bitrate 1000000.0 is not a whole number"),
-        ({"bitrate": None}, "a bitrate is missing"),
-        ({"framerate": 0}, "framerate of 0 is not above 0 and at most 240"),
-        ({"framerate": -1}, "framerate of -1 is not"),
-        ({"framerate": float("nan")}, "framerate of nan is not"),
-        ({"framerate": 241}, "framerate of 241 is not"),
-        ({"framerate": "30"}, "framerate of '30' is not"),
-        ({"key_interval": 0}, "key_interval 0 is not"),
-        ({"temporal_layers": 0}, "temporal_layers 0 is not a whole number of 1 to 3"),
-        ({"temporal_layers": 4}, "temporal_layers 4 is not"),
-        ({"speed": 11}, "speed 11 is not a whole number of 0 to 10"),
-        ({"speed": -1}, "speed -1 is not"),
-        ({"threads": 0}, "threads 0 is not"),
-        ({"hardware": "maybe"}, "hardware 'maybe' is not one of never, prefer, require"),
-    ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
-)
-def test_impossible_settings_are_refused(settings: dict[str, Any], words: str) -> None:
-    with pytest.raises(InvalidMediaError) as caught:
-        encoder(**settings)
-    assert words in str(caught.value)
-    assert isinstance(caught.value, ValueError)
-
-
 @pytest.mark.parametrize("name", ["vp8", "Vp8", "video/VP8", "H264", "h.264", "avc", "hevc", "H265", "av1", "vp9"])
 def test_codec_goes_by_many_names(name: str) -> None:
     with encoder(name) as made, VideoDecoder(name, backend="native") as decoder:
@@ -61,22 +28,7 @@ def test_codec_goes_by_many_names(name: str) -> None:
         assert decoder.backendDecision.component is Component.VIDEO_DECODE
 
 
-@pytest.mark.parametrize("bitrate", [None, 0, 1.5, "100000"], ids=str)
-def test_impossible_rates_change_nothing(bitrate: Any) -> None:
-    with encoder() as made:
-        with pytest.raises(InvalidMediaError, match="bitrate"):
-            made.set_rates(bitrate)
-        with pytest.raises(InvalidMediaError, match="framerate"):
-            made.set_rates(100_000, 0)
-        made.set_rates(200_000)
-        made.set_rates(200_000, 60)
-
-
-def test_unknown_codec_and_backend_of_a_decoder() -> None:
-    with pytest.raises(InvalidMediaError, match="codec 'MPEG' is not one of"):
-        VideoDecoder("MPEG")
-    with pytest.raises(InvalidMediaError, match="hardware"):
-        VideoDecoder("VP8", hardware="yes")
+def test_unknown_backend_of_a_decoder() -> None:
     with pytest.raises(FlagConfigError):
         VideoDecoder("VP8", backend="nativ")
 

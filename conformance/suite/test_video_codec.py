@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -16,12 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.components import decoder_of, encoder_of, require_codec
+from conformance.media import rows_every, short_frame
 from conformance.requirements import NOT_DECLARED, spec
 from conformance.targets import Pair, Target
 from shim import EncodedVideo, VideoDecoder, VideoEncoder
 from shim.spi.capabilities import Component
 from shim.spi.engines import PIXEL_FORMATS
-from shim.spi.errors import CapabilityError, InvalidMediaError, InvalidStateError
+from shim.spi.errors import CapabilityError, InvalidMediaError, InvalidStateError, ShimError
 
 WIDTH, HEIGHT = 160, 120
 TICK: Final = Fraction(1, 30)
@@ -437,37 +438,126 @@ def test_bytes_and_packets_are_taken(target: Target, codec: str) -> None:
 # --- bad input ---------------------------------------------------------------------------------------
 
 
-def test_impossible_pictures_are_refused(target: Target) -> None:
-    with encoder_of(target, "VP8") as encoder:
+SETTINGS: Final[dict[str, dict[str, Any]]] = {
+    "codec 'VP10' is not one of VP8, VP9, H264, H265, AV1": {"codec": "VP10"},
+    "15x64 is not 16x16 to 16384x16384": {"width": 15},
+    "64x16385 is not": {"height": 16385},
+    "-64x64 is not": {"width": -64},
+    "64.5x64 is not": {"width": 64.5},
+    "bitrate 9999 is not a whole number of 10000 to 2000000000": {"bitrate": 9_999},
+    "bitrate 1000000.0 is not a whole number": {"bitrate": 1e6},
+    "a bitrate is missing": {"bitrate": None},
+    "framerate of 0 is not above 0 and at most 240": {"framerate": 0},
+    "framerate of -1 is not": {"framerate": -1},
+    "framerate of nan is not": {"framerate": math.nan},
+    "framerate of 241 is not": {"framerate": 241},
+    "framerate of '30' is not": {"framerate": "30"},
+    "key_interval 0 is not": {"key_interval": 0},
+    "temporal_layers 0 is not a whole number of 1 to 3": {"temporal_layers": 0},
+    "temporal_layers 4 is not": {"temporal_layers": 4},
+    "speed 11 is not a whole number of 0 to 10": {"speed": 11},
+    "speed -1 is not": {"speed": -1},
+    "threads 0 is not": {"threads": 0},
+    "hardware 'maybe' is not one of never, prefer, require": {"hardware": "maybe"},
+}
+"""What is said -> the setting that it is said of."""
+
+
+@pytest.mark.parametrize("words", SETTINGS)
+def test_impossible_settings_are_refused(target: Target, words: str) -> None:
+    require_codec(target, "VP8", Component.VIDEO_ENCODE)
+    wish: dict[str, Any] = {"codec": "VP8", "width": 64, "height": 64, "bitrate": 100_000, **SETTINGS[words]}
+    with pytest.raises(InvalidMediaError) as caught:
+        VideoEncoder(**wish, backend=target.name)
+    assert words in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.component == "video_encode"
+
+
+def test_impossible_settings_of_a_decoder_are_refused(target: Target) -> None:
+    require_codec(target, "VP8", Component.VIDEO_DECODE)
+    for codec, hardware in (("MPEG", "never"), ("VP8", "yes")):
+        with pytest.raises(InvalidMediaError, match="is not one of") as caught:
+            VideoDecoder(codec, hardware=hardware, backend=target.name)
+        assert caught.value.component == "video_decode"
+
+
+@every_codec
+def test_impossible_rates_change_nothing(target: Target, codec: str) -> None:
+    with encoder_of(target, codec) as encoder:
+        for bitrate in (None, 0, 1.5, "100000"):
+            with pytest.raises(InvalidMediaError, match="bitrate") as caught:
+                encoder.set_rates(bitrate)  # type: ignore[arg-type] # that is the point
+            check_source(caught.value, target, "video_encode")
+        for framerate in (0, math.nan, 241):
+            with pytest.raises(InvalidMediaError, match="framerate"):
+                encoder.set_rates(100_000, framerate)
+        assert [chunk.key_frame for number in range(2) for chunk in encoder.encode(picture(number))] == [True, False]
+
+
+def impossible_pictures() -> dict[str, Any]:
+    """Return frames that cannot follow picture 5."""
+    timeless, strange, gone = picture(6), VideoFrame(WIDTH, HEIGHT, "gray16le"), short_frame()
+    timeless.pts = None
+    frames = {
+        "late": picture(5),
+        "timeless": timeless,
+        "small": picture(6, 15, 16),
+        "strange": strange,
+        "silence": AudioFrame("s16", "mono", 160),
+        "none": None,
+        "empty": VideoFrame(),
+        "stride below row": rows_every(64),
+        "stride 0": rows_every(0),
+        "short plane": gone,
+    }
+    for frame in (strange, frames["stride below row"], frames["stride 0"], gone):
+        frame.pts, frame.time_base = 6, TICK
+    return frames
+
+
+@every_codec
+def test_impossible_pictures_are_refused(target: Target, codec: str) -> None:
+    with encoder_of(target, codec) as encoder:
         encoder.encode(picture(5))
-        late, timeless, small = picture(5), picture(6), picture(6, 15, 16)
-        timeless.pts = None
-        strange = VideoFrame(WIDTH, HEIGHT, "gray16le")
-        strange.pts, strange.time_base = 6, TICK
-        silence = AudioFrame("s16", "mono", 160)
-        for frame in (late, timeless, small, strange, silence, None, VideoFrame()):
-            with pytest.raises(InvalidMediaError, match=r"VideoEncoder"):
-                encoder.encode(frame)  # type: ignore[arg-type] # that is the point
+        for name, frame in impossible_pictures().items():
+            with pytest.raises(InvalidMediaError, match=r"VideoEncoder") as caught:
+                encoder.encode(frame)
+            check_source(caught.value, target, "video_encode")
+            assert "plane" in str(caught.value) or "stride" not in name
         assert len(encoder.encode(picture(6))) == 1
 
 
-@pytest.mark.parametrize("chunk", [None, 5, "text", [b""]], ids=str)
-def test_impossible_chunks_are_refused(target: Target, chunk: object) -> None:
-    with decoder_of(target, "VP8") as decoder, pytest.raises(InvalidMediaError, match=r"VideoDecoder\.decode"):
-        decoder.decode(chunk)  # type: ignore[arg-type] # that is the point
+@every_codec
+def test_impossible_chunks_are_refused(target: Target, codec: str) -> None:
+    with decoder_of(target, codec) as decoder:
+        for chunk in (None, 5, "text", [b""]):
+            with pytest.raises(InvalidMediaError, match=r"VideoDecoder\.decode") as caught:
+                decoder.decode(chunk)  # type: ignore[arg-type] # that is the point
+            check_source(caught.value, target, "video_decode")
 
 
-def test_calls_after_close_are_refused(target: Target) -> None:
-    encoder, decoder = encoder_of(target, "VP8"), decoder_of(target, "VP8")
-    for codec in (encoder, decoder):
-        codec.close()
-        codec.close()
-    for call in (
-        lambda: encoder.encode(picture(0)),
-        lambda: encoder.set_rates(100_000),
-        encoder.flush,
-        lambda: decoder.decode(b"a"),
-        decoder.flush,
-    ):
-        with pytest.raises(InvalidStateError, match="closed"):
-            call()
+@every_codec
+def test_calls_after_close_are_refused(target: Target, codec: str) -> None:
+    encoder, decoder = encoder_of(target, codec), decoder_of(target, codec)
+    for one in (encoder, decoder):
+        one.close()
+        one.close()
+    calls: dict[str, tuple[Callable[[], object], ...]] = {
+        "video_encode": (
+            lambda: encoder.encode(picture(0)),
+            lambda: encoder.set_rates(100_000),
+            encoder.flush,
+            lambda: encoder.implementation,
+        ),
+        "video_decode": (lambda: decoder.decode(b"a"), decoder.flush, lambda: decoder.implementation),
+    }
+    for component, each in calls.items():
+        for call in each:
+            with pytest.raises(InvalidStateError, match="closed") as caught:
+                call()
+            check_source(caught.value, target, component)
+
+
+def check_source(error: ShimError, target: Target, component: str) -> None:
+    assert (error.backend, error.component) == (target.name, component)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from conformance.components import converter_of
+from conformance.media import rows_every, short_frame
 from conformance.reference_video import (
     RGB_FORMATS,
     SHIFTS,
@@ -430,6 +431,9 @@ BAD_CALLS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "rotation": (VideoFrame(16, 16), {"format": "rgba", "rotation": 45}),
     "colorspace": (VideoFrame(16, 16), {"format": "rgba", "colorspace": 8}),
     "range": (VideoFrame(16, 16), {"format": "rgba", "color_range": 3}),
+    "stride below row": (rows_every(64), {"format": "yuv420p"}),
+    "stride 0": (rows_every(0), {"format": "rgba"}),
+    "short plane": (short_frame(), {"format": "rgba"}),
 }
 
 

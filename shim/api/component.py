@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 from shim.spi.errors import BackendContractError, ShimError
 
 if TYPE_CHECKING:
+    from shim.spi.capabilities import Component
     from shim.spi.records import Decision
+
+
+@contextmanager
+def asking_for(component: Component) -> Iterator[None]:
+    """Complete the errors of arguments, which are checked before there is a backend."""
+    try:
+        yield
+    except ShimError as exc:
+        exc.component = exc.component or component
+        raise
 
 
 @contextmanager

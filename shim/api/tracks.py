@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fractions
+import logging
 import time
 import uuid
 from abc import ABCMeta, abstractmethod
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from shim.api.emitter import Emitter
 from shim.api.frame_queue import FrameQueue, QueuePolicy, QueueStats
+from shim.api.video_planes import plane_fault
 from shim.spi.errors import InvalidStateError, MediaStreamError
 
 if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.frame import Frame
     from av.packet import Packet
+
+logger = logging.getLogger(__name__)
 
 AUDIO_PTIME: Final = 0.020
 """Length of an audio packet in seconds."""
@@ -302,12 +306,13 @@ class TrackSource:
     """A track as an engine pulls it (:class:`~shim.spi.engines.MediaSource`): heeds `track.enabled`.
 
     While the track is not enabled, pictures are black and sound is silent; encoded packets are left out, and
-    afterwards encoded video resumes with a key frame.
+    afterwards encoded video resumes with a key frame. A picture with too little memory for its pixels is left out.
     """
 
     def __init__(self, track: MediaStreamTrack) -> None:
         self.track = track
         self._needs_key_frame = False
+        self._warned = False
 
     @property
     def kind(self) -> str:
@@ -323,10 +328,20 @@ class TrackSource:
     async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
         while True:
             media: Any = await self.track.recv()
+            if self.kind == "video" and hasattr(media, "width") and (fault := plane_fault(media)):
+                await self._leave_out(fault)
+                continue
             if self.track.enabled and not self._needs_key_frame:
                 return media  # type: ignore[no-any-return]
             if (substitute := self._substitute(media)) is not None:
                 return substitute
+
+    async def _leave_out(self, fault: str) -> None:
+        if not self._warned:
+            self._warned = True
+            logger.warning("a picture of video track %s cannot be sent and is left out: %s", self.id, fault)
+        # A track that never waits must not starve the loop.
+        await asyncio.sleep(0)
 
     def _substitute(self, media: AudioFrame | VideoFrame | Packet[Any]) -> AudioFrame | VideoFrame | Packet[Any] | None:
         from av import AudioFrame, VideoFrame

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, cast
 from shim.api.component import serving
 from shim.api.video_arrays import ArrayForms
 from shim.api.video_names import NamedConversions
+from shim.api.video_planes import check_planes
 from shim.spi.capabilities import Component
 from shim.spi.engines import PIXEL_FORMATS, Conversion
 from shim.spi.errors import InvalidMediaError
@@ -102,13 +103,15 @@ class VideoConverter(NamedConversions, ArrayForms):
 def source_format(frame: VideoFrame) -> str:
     """Return the format of a frame that can be converted, full-range twins by the name of the others.
 
-    :raises InvalidMediaError: it is no frame, is empty or too large, or has another format.
+    :raises InvalidMediaError: it is no frame, is empty or too large, has another format, or too little memory.
     """
     name = getattr(getattr(frame, "format", None), "name", None)
     if name is None or not hasattr(frame, "colorspace"):
         raise InvalidMediaError(f"VideoConverter: {type(frame).__name__} is no av.VideoFrame with a pixel format")
     checked_size(frame.width, frame.height)
-    return checked_format(_TWINS.get(name, name))
+    source = checked_format(_TWINS.get(name, name))
+    check_planes(frame, "VideoConverter")
+    return source
 
 
 def checked_format(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from shim.api.video_planes import check_planes
 from shim.spi.engines import PIXEL_FORMATS
 from shim.spi.errors import InvalidMediaError
 
@@ -44,11 +45,12 @@ class ArrayForms:
     def to_ndarray(frame: VideoFrame) -> tuple[Samples, ...]:
         """Return a view of each plane, in the shapes that `from_ndarray()` takes. They keep the frame's memory alive.
 
-        :raises InvalidMediaError: the frame has another format.
+        :raises InvalidMediaError: the frame has another format, or too little memory.
         """
         name = frame.format.name.replace("yuvj", "yuv")
         if name not in PIXEL_FORMATS:
             raise InvalidMediaError(f"to_ndarray: {name!r} is not one of {', '.join(PIXEL_FORMATS)}")
+        check_planes(frame, "to_ndarray")
         return tuple(_view(plane, shape, name) for plane, shape in zip(frame.planes, _shapes(frame, name), strict=True))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast, get_args
 
+from shim.api.video_planes import check_planes
 from shim.spi.engines import PIXEL_FORMATS, EncoderSettings, Hardware, VideoCodec
 from shim.spi.errors import InvalidMediaError, InvalidStateError
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
     from shim.spi.engines import VideoCodecs
+    from shim.spi.records import Decision
 
 SMALLEST_SIDE: Final = 16
 LARGEST_SIDE: Final = 16384
@@ -112,28 +114,17 @@ def picture_time(frame: VideoFrame) -> Fraction:
     check_size(frame.width, frame.height)
     if name not in PIXEL_FORMATS and name not in _TWINS:
         raise InvalidMediaError(f"VideoEncoder.encode: pixel format {name!r} is not one of {', '.join(PIXEL_FORMATS)}")
-    _check_planes(frame)
+    check_planes(frame, "VideoEncoder.encode")
     if frame.pts is None or not frame.time_base:
         raise InvalidMediaError("VideoEncoder.encode: the frame has no time. Set pts and time_base")
     return frame.pts * frame.time_base
 
 
-def closed(where: str) -> InvalidStateError:
+def closed(where: str, decision: Decision) -> InvalidStateError:
     """Return the error of a call after `close()`."""
-    return InvalidStateError(f"{where}: it is closed. Create another one")
-
-
-def _check_planes(frame: VideoFrame) -> None:
-    if not frame.planes:
-        raise InvalidMediaError(
-            "VideoEncoder.encode: the frame has no planes. Download it first if it lies in hardware"
-        )
-    for index, plane in enumerate(frame.planes):
-        if abs(plane.line_size) < plane.width or plane.buffer_size < abs(plane.line_size) * plane.height:
-            raise InvalidMediaError(
-                f"VideoEncoder.encode: plane {index} has {plane.buffer_size} bytes in rows of {plane.line_size}, "
-                f"too few for {plane.width}x{plane.height}"
-            )
+    return InvalidStateError(
+        f"{where}: it is closed. Create another one", backend=decision.backend, component=decision.component
+    )
 
 
 def _check_whole(name: str, value: int | None, low: int, high: int) -> None:

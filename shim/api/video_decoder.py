@@ -7,7 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from shim.api.component import serving
+from shim.api.component import asking_for, serving
 from shim.api.video_bitstream import begins_anew
 from shim.api.video_codec import checked_codec, checked_hardware, closed
 from shim.spi.capabilities import Component
@@ -45,8 +45,9 @@ class VideoDecoder:
     def __init__(self, codec: str, *, hardware: str = "never", backend: str | None = None) -> None:
         from shim._core.dispatch import get_dispatcher
 
-        self._codec = checked_codec(codec, "VideoDecoder")
-        wish = checked_hardware(hardware, "VideoDecoder")
+        with asking_for(Component.VIDEO_DECODE):
+            self._codec = checked_codec(codec, "VideoDecoder")
+            wish = checked_hardware(hardware, "VideoDecoder")
         self.on_key_frame_needed: Callable[[], object] | None = None
         """Called without arguments when a key frame is to be asked of the sender; once until one has come."""
         self._engine: Engine | None
@@ -86,7 +87,8 @@ class VideoDecoder:
         :raises InvalidStateError: the decoder is closed.
         """
         engine = self._running("decode")
-        picture = self._picture(chunk)
+        with serving(self._decision, "VideoDecoder.decode"):
+            picture = self._picture(chunk)
         if not picture.data or (self._waiting and not picture.key_frame):
             return self._lost(f"{'an empty' if not picture.data else 'a delta'} picture cannot be decoded")
         with serving(self._decision, "VideoDecoder.decode"):
@@ -138,7 +140,7 @@ class VideoDecoder:
 
     def _running(self, call: str) -> Engine:
         if self._engine is None:
-            raise closed(f"VideoDecoder.{call}")
+            raise closed(f"VideoDecoder.{call}", self._decision)
         return self._engine
 
     def __enter__(self) -> Self:

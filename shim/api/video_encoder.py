@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from shim.api.component import serving
+from shim.api.component import asking_for, serving
 from shim.api.video_codec import (
     check_bitrate,
     check_framerate,
@@ -69,20 +69,21 @@ class VideoEncoder:
     ) -> None:
         from shim._core.dispatch import get_dispatcher
 
-        settings = EncoderSettings(
-            checked_codec(codec, "VideoEncoder"),
-            width,
-            height,
-            bitrate,
-            framerate,
-            key_interval,
-            temporal_layers,
-            speed,
-            checked_hardware(hardware, "VideoEncoder"),
-            threads,
-            bool(screen),
-        )
-        check_settings(settings)
+        with asking_for(Component.VIDEO_ENCODE):
+            settings = EncoderSettings(
+                checked_codec(codec, "VideoEncoder"),
+                width,
+                height,
+                bitrate,
+                framerate,
+                key_interval,
+                temporal_layers,
+                speed,
+                checked_hardware(hardware, "VideoEncoder"),
+                threads,
+                bool(screen),
+            )
+            check_settings(settings)
         self._settings = replace(settings, framerate=float(framerate))
         self._engine: Engine | None
         self._engine, self._decision = get_dispatcher().create(
@@ -146,10 +147,10 @@ class VideoEncoder:
         :raises InvalidStateError: the encoder is closed.
         """
         engine = self._running("set_rates")
-        check_bitrate(bitrate)
         wanted = self._settings.framerate if framerate is None else framerate
-        check_framerate(wanted)
         with serving(self._decision, "VideoEncoder.set_rates"):
+            check_bitrate(bitrate)
+            check_framerate(wanted)
             engine.set_rates(bitrate, float(wanted))
         self._settings = replace(self._settings, bitrate=bitrate, framerate=float(wanted))
 
@@ -168,7 +169,7 @@ class VideoEncoder:
 
     def _running(self, call: str) -> Engine:
         if self._engine is None:
-            raise closed(f"VideoEncoder.{call}")
+            raise closed(f"VideoEncoder.{call}", self._decision)
         return self._engine
 
     def __enter__(self) -> Self:
