@@ -24,6 +24,7 @@ MARKERS: Final = (
     "requires(*capabilities, of='both'): skip where a backend declares that it cannot do this",
     "spec(*sections): the sections of a specification that the test checks",
     "slow: longer than ten seconds; the suite leaves it out unless -m says otherwise",
+    "judges_collection: about what was collected, which the command that repeats it collects again",
 )
 
 
@@ -145,9 +146,28 @@ def is_of_suite(item: pytest.Item) -> bool:
 
 def repeat_command(item: pytest.Item) -> str:
     """Return the one command that runs a test again as it ran."""
-    module = f"{SUITE.parent.name}.{SUITE.name}.{item.path.stem}"
-    test = item.nodeid.partition("::")[2]
+    option = item.config.option
     options = [f"--backend={name}" for name in backend_names(item.config)]
-    options += [f"--require-backend={name}" for name in item.config.option.require_backend]
-    options += [f"--pairs={item.config.option.pairs}", f"--conformance-seed={item.config.option.conformance_seed}"]
-    return shlex.join(["python", "-m", "pytest", *options, "--pyargs", f"{module}::{test}"])
+    options += [f"--require-backend={name}" for name in option.require_backend]
+    options += [f"--pairs={option.pairs}", f"--conformance-seed={option.conformance_seed}"]
+    options += ["-m", "slow"] if item.get_closest_marker("slow") else []  # it would be left out
+    return shlex.join(["python", "-m", "pytest", *options, *settings_of(item.config), "--pyargs", *_place_of(item)])
+
+
+def settings_of(config: pytest.Config) -> list[str]:
+    """Return the options under which tests run: the settings file, pytest's plugins, and what hypothesis was told."""
+    option = config.option
+    found = ["-c", option.inifilename] if option.inifilename else []
+    found += [f"--rootdir={option.rootdir}"] if option.rootdir else []
+    for name in option.plugins:
+        found += ["-p", name]
+    given = {name: getattr(option, f"hypothesis_{name}", None) for name in ("profile", "seed")}
+    return found + [f"--hypothesis-{name}={value}" for name, value in given.items() if value is not None]
+
+
+def _place_of(item: pytest.Item) -> list[str]:
+    """Return the words that choose a test, with all others collected too if it is about them."""
+    package = f"{SUITE.parent.name}.{SUITE.name}"
+    if item.get_closest_marker("judges_collection"):
+        return [package, "-k", item.name]
+    return [f"{package}.{item.path.stem}::{item.nodeid.partition('::')[2]}"]

@@ -44,6 +44,8 @@ def shim_rtp_capabilities(kind, sender):
 
 @hookimpl
 def shim_create_peer_engine(config, sink):
+    if "MINE_MAKES_NOTHING" in os.environ:
+        raise RuntimeError("there is no engine")
     if "MINE_LEAKS" in os.environ:
         left.append(os.open(os.devnull, os.O_RDONLY))
     if "MINE_IGNORES_PORTS" in os.environ:
@@ -62,6 +64,7 @@ expires = {expires}
 """
 PORTS_TEST = "test_configuration::test_candidates_keep_to_the_port_range"
 PORTS = "test_configuration.py::test_candidates_keep_to_the_port_range"
+SCALE_TEST = "test_scale::test_a_thousand_channels_work_side_by_side"
 
 
 class ThirdParty:
@@ -81,6 +84,10 @@ class ThirdParty:
         """Write a register with one divergence."""
         text = ENTRY.format(id=id, tests=tests, expires=expires)
         (self._folder / "mine_backend" / "divergences.toml").write_text(text)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file into the folder that tests are called from."""
+        (self._folder / name).write_text(text)
 
     def test(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run pytest with arguments, away from our project and its settings."""
@@ -201,12 +208,40 @@ def test_leak_of_a_test_that_failed_is_a_consequence(mine: ThirdParty) -> None:
     assert "error" not in ended.stdout.splitlines()[-1]
 
 
-def test_failure_prints_a_command_that_repeats_it(mine: ThirdParty) -> None:
-    failed = mine.test(*_suite("test_configuration", "--backend=mine", "--pairs=same"), MINE_IGNORES_PORTS="1")
-    printed = next(line for line in failed.stdout.splitlines() if line.startswith("python -m pytest"))
-    again = mine.run([sys.executable, *shlex.split(printed)[1:]], MINE_IGNORES_PORTS="1")
+@pytest.mark.parametrize(
+    ("asked", "wrong"),
+    [
+        pytest.param(("test_configuration", "--pairs=same"), "MINE_IGNORES_PORTS", id="of a file"),
+        pytest.param((SCALE_TEST, "--pairs=same", "-m", "slow or not slow"), "MINE_MAKES_NOTHING", id="slow"),
+        pytest.param((PORTS_TEST, "-c", "ours.ini", "--hypothesis-profile=ci"), "MINE_IGNORES_PORTS", id="settings"),
+    ],
+)
+def test_failure_prints_a_command_that_repeats_it(mine: ThirdParty, asked: tuple[str, ...], wrong: str) -> None:
+    mine.write("ours.ini", "[pytest]\n")
+    mine.write("pytest.ini", "[pytest]\naddopts = --no-such-option\n" if "-c" in asked else "[pytest]\n")
+    failed = mine.test(*_suite(asked[0], "--backend=mine", *asked[1:]), **{wrong: "1"})
+    assert "1 failed" in failed.stdout, failed.stdout
+    command = _printed_command(failed.stdout)
+    assert {word for word in asked if word.startswith("--hypothesis")} <= set(command)
+    again = mine.run(command, **{wrong: "1"})
     assert "1 failed" in again.stdout, again.stdout
-    assert PORTS.partition("::")[2] in again.stdout
+    assert _failed_in(again.stdout) == _failed_in(failed.stdout)
+
+
+def test_stale_entry_prints_a_command_that_finds_it_again(mine: ThirdParty) -> None:
+    mine.register(tests="test_configuration.py::test_that_was_renamed")
+    failed = mine.test("--backend=mine", "--pyargs", "conformance.suite", "-k", "register")
+    again = mine.run(_printed_command(failed.stdout))
+    assert "mine-ports is stale" in again.stdout, again.stdout
+
+
+def _printed_command(output: str) -> list[str]:
+    printed = next(line for line in output.splitlines() if line.startswith("python -m pytest"))
+    return [sys.executable, *shlex.split(printed)[1:]]
+
+
+def _failed_in(output: str) -> list[str]:
+    return re.findall(r"^FAILED .*?::(\S+)", output, re.M)
 
 
 def test_seed_repeats_random_choices(mine: ThirdParty) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from conformance.plugin import SUITE, backend_names
+from conformance.plugin import SUITE, backend_names, settings_of
 from conformance.report.journal import Journal, document_of
 from conformance.report.judging import facts_in, make_record, record_of, unknown
 from conformance.report.schema import BackendRecord, ReportDocument, Run
@@ -152,6 +152,7 @@ def _command(config: pytest.Config) -> str:
     words += ["-k", option.keyword] if option.keyword else []
     words += ["-m", option.markexpr] if option.markexpr else []
     words += ["-n", str(option.numprocesses)] if getattr(option, "numprocesses", None) else []
+    words += settings_of(config)
     words += ["--pyargs"] if option.pyargs else []
     return shlex.join(["python", "-m", "pytest", *words, *config.args])
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 
 from conformance.divergence import COVERED, name_of
-from conformance.plugin import is_of_suite, repeat_command
+from conformance.plugin import is_of_suite, repeat_command, settings_of
 from conformance.report.evidence import recorder_of
 from conformance.report.schema import Column, EvidenceData, Excuse, Facts
 from conformance.requirements import LACKED
@@ -89,9 +89,8 @@ def column_of(item: pytest.Item) -> Column:
 def _command(item: pytest.Item) -> str:
     if is_of_suite(item):
         return repeat_command(item)
-    return shlex.join(
-        ["python", "-m", "pytest", f"--conformance-seed={item.config.option.conformance_seed}", item.nodeid]
-    )
+    options = [f"--conformance-seed={item.config.option.conformance_seed}", *settings_of(item.config)]
+    return shlex.join(["python", "-m", "pytest", *options, item.nodeid])
 
 
 def _evidence(item: pytest.Item, report: pytest.TestReport) -> EvidenceData | None:

@@ -8,6 +8,7 @@ from conformance.running import register_problems
 from conformance.targets import Target
 
 
+@pytest.mark.judges_collection
 def test_register_has_no_expired_and_no_stale_entry(pytestconfig: pytest.Config, target: Target) -> None:
     problems = register_problems(pytestconfig, target.name)
     assert not problems, "\n".join(problems)
