@@ -8,9 +8,10 @@ import threading
 from typing import Any, ClassVar, Final
 
 from conformance.meta.catalogue import Topic
-from conformance.meta.proxies import EngineProxy
+from conformance.meta.proxies import EngineProxy, SinkProxy
+from shim.spi import events as ev
 
-TOPIC: Final = Topic("lifecycle", "test_lifecycle.py")
+TOPIC: Final = Topic("lifecycle", "test_lifecycle.py", "test_handshake.py")
 
 
 @TOPIC.proxy
@@ -57,6 +58,31 @@ class CloseHangs(EngineProxy):
     async def close(self) -> None:
         await super().close()
         await asyncio.Event().wait()
+
+
+@TOPIC.proxy
+class CloseDuringDtlsHangs(EngineProxy):
+    """Never return from closing while DTLS shakes hands."""
+
+    async def close(self) -> None:
+        found = self.transports()
+        is_shaking = any(t.dtls_state == "connecting" and t.ice_state in {"connected", "completed"} for t in found)
+        await super().close()
+        if is_shaking:
+            await asyncio.Event().wait()
+
+
+@TOPIC.proxy
+class LossWhileConnectingNotNoticed(SinkProxy):
+    """Do not notice that the peer has gone unless it was connected before."""
+
+    _was_connected = False
+
+    def tell(self, event: ev.Event) -> None:
+        self._was_connected |= event == ev.ConnectionChanged("connected")
+        is_end = isinstance(event, ev.ConnectionChanged) and event.state in {"disconnected", "failed", "closed"}
+        if self._was_connected or not is_end:
+            super().tell(event)
 
 
 @TOPIC.proxy
