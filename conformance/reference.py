@@ -50,6 +50,38 @@ MAY_CREATE_ANSWER: Final[frozenset[State]] = frozenset({"have-remote-offer", "ha
 MAY_CREATE_OFFER: Final[frozenset[State]] = frozenset(STATES) - {"closed"}
 """webrtc-pc section 4.4.2: only a closed connection refuses."""
 
+METHODS: Final = (
+    "addIceCandidate",
+    "addTrack",
+    "addTransceiver",
+    "close",
+    "createDataChannel",
+    "direction",
+    "getStats",
+    "insertDTMF",
+    "removeTrack",
+    "replaceTrack",
+    "restartIce",
+    "send",
+    "setConfiguration",
+    "setParameters",
+    "stop",
+)
+"""Everything but descriptions that may be asked of a connection and its parts, in any signaling state."""
+
+_HARMLESS_WHEN_CLOSED: Final = frozenset({"close", "stop"})
+_NEEDS_A_TRANSPORT: Final = frozenset({"insertDTMF", "send"})
+
+
+def may_call(method: str, state: State) -> bool:
+    """Tell whether a method of :data:`METHODS` works in a state, on a connection that has no transport yet.
+
+    Elsewhere it is an InvalidStateError (webrtc-pc sections 4.4.2, 5.1, 5.2, 5.4, 6.2 and 7.2). No signaling state but
+    "closed" forbids anything. A closed connection has stopped its transceivers, so that there is nothing left to stop.
+    """
+    return method not in _NEEDS_A_TRANSPORT and (state != "closed" or method in _HARMLESS_WHEN_CLOSED)
+
+
 ANSWER_DIRECTIONS: Final[dict[tuple[str, str], str]] = {
     (offered, wanted): direction
     for offered, by_wish in {

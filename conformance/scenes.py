@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.asserts import local_of
+from conformance.media import media_track
 from conformance.reference import Kind, Side, State
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ def trickling(peers: Peers, target: Target) -> RTCPeerConnection:
 class Scene:
     """A connection under test and a partner that offers and answers.
 
+    :param sends: whether each of them sends sound, too.
     :param pc: the connection under test; it has a data channel.
     """
 
-    def __init__(self, peers: Peers, target: Target) -> None:
+    def __init__(self, peers: Peers, target: Target, *, sends: bool = False) -> None:
         self._peers = peers
         self._target = target
+        self._sends = sends
         self.pc = self._open()
         self._partner = self._open()
         self._answer: str | None = None
@@ -93,4 +96,6 @@ class Scene:
     def _open(self) -> RTCPeerConnection:
         pc = trickling(self._peers, self._target)
         pc.createDataChannel("chat")
+        if self._sends:
+            pc.addTrack(media_track(self._target, "audio"))
         return pc

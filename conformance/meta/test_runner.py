@@ -257,7 +257,7 @@ def test_suite_runs_in_parallel(mine: ThirdParty) -> None:
 
 def test_state_table_is_core_but_for_what_may_be_lacking(mine: ThirdParty) -> None:
     ended = mine.test(
-        *_suite("test_jsep", "--backend=mine", "--conformance-tier=core", "-n2"), MINE_LACKS="sdp.pranswer sdp.rollback"
+        *_suite("test_jsep", "--backend=mine", "--conformance-tier=core"), MINE_LACKS="sdp.pranswer sdp.rollback"
     )
     assert ended.returncode == 0, ended.stdout
     assert "skipped" not in ended.stdout

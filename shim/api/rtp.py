@@ -171,8 +171,7 @@ class RTCRtpSender:
         :raises InvalidStateError: the transceiver is stopped.
         :raises TypeError: the track has another kind.
         """
-        if self._transceiver.stopped:
-            raise InvalidStateError("RTCRtpSender.replaceTrack: the transceiver is stopped", component="peer")
+        self._transceiver._check_alive("RTCRtpSender.replaceTrack")
         if track is not None and track.kind != self.kind:
             raise TypeError(f"RTCRtpSender.replaceTrack: cannot send a track of kind {track.kind!r} as {self.kind!r}")
         self._set_track(track)
@@ -204,17 +203,12 @@ class RTCRtpSender:
         """
         owner = self._transceiver._owner
         owner._guard.require(Capability.SEND_PARAMETERS, "RTCRtpSender.setParameters")
-        if self._transceiver.stopped or self._transaction is None:
-            raise InvalidStateError("RTCRtpSender.setParameters: call getParameters first", component="peer")
-        if parameters.transactionId != self._transaction:
-            raise InvalidModificationError(
-                "RTCRtpSender.setParameters: these parameters are stale; change what getParameters returned last",
-                component="peer",
-            )
+        self._transceiver._check_alive("RTCRtpSender.setParameters")
         engine = self._transceiver._engine
         with owner._guard.call("RTCRtpSender.setParameters"):
+            self._check_transaction(parameters)
             current = engine.get_parameters()
-        encodings = _checked_encodings(parameters.encodings, current.encodings)
+        encodings = self._checked_encodings(parameters.encodings, current.encodings)
         with owner._guard.call("RTCRtpSender.setParameters"):
             engine.set_parameters(SendParameters(current.transaction_id, encodings))
         self._transaction = None
@@ -231,6 +225,26 @@ class RTCRtpSender:
     def setTransport(self, transport: RTCDtlsTransport) -> None:
         """Not available: negotiation decides the transport."""
         no_ortc("RTCRtpSender.setTransport")
+
+    def _check_transaction(self, parameters: RTCRtpSendParameters) -> None:
+        if self._transaction is None:
+            raise InvalidStateError("RTCRtpSender.setParameters: call getParameters first", component="peer")
+        if parameters.transactionId != self._transaction:
+            raise InvalidModificationError(
+                "RTCRtpSender.setParameters: these parameters are stale; change what getParameters returned last",
+                component="peer",
+            )
+
+    def _checked_encodings(
+        self, wanted: list[RTCRtpEncodingParameters], current: tuple[Encoding, ...]
+    ) -> tuple[Encoding, ...]:
+        if [encoding.rid for encoding in wanted] != [encoding.rid for encoding in current]:
+            raise InvalidModificationError(
+                "RTCRtpSender.setParameters: encodings cannot be added, removed or renamed",
+                backend=self._transceiver._owner._guard.backend,
+                component="peer",
+            )
+        return tuple(check_encoding(encoding) for encoding in wanted)
 
     def _set_track(self, track: MediaStreamTrack | None) -> None:
         with self._transceiver._owner._guard.call("RTCRtpSender.replaceTrack"):
@@ -388,9 +402,7 @@ class RTCRtpTransceiver:
     def direction(self, direction: Direction) -> None:
         if direction not in DIRECTIONS:
             raise ValueError(f"RTCRtpTransceiver.direction: {direction!r} is not one of {', '.join(DIRECTIONS)}")
-        self._owner._check_open()
-        if self.stopped:
-            raise InvalidStateError("RTCRtpTransceiver.direction: the transceiver is stopped", component="peer")
+        self._check_alive("RTCRtpTransceiver.direction")
         self._set_direction(direction)
 
     @property
@@ -415,8 +427,8 @@ class RTCRtpTransceiver:
 
     @property
     def stopped(self) -> bool:
-        """Whether `stop` was called or the remote rejected the section."""
-        return self._stopping or self._state.stopped
+        """Whether `stop` was called, the remote rejected the section, or the connection is closed."""
+        return self._stopping or self._state.stopped or self._owner.signalingState == "closed"
 
     def setCodecPreferences(self, codecs: list[RTCRtpCodecCapability]) -> None:
         """Restrict and order the codecs of the next negotiation; an empty list restores the default.
@@ -466,12 +478,19 @@ class RTCRtpTransceiver:
     ) -> None:
         guard = self._owner._guard
         guard.require(Capability.ENCODED_TRANSFORM, slot.what)
-        self._owner._check_open()
-        if self.stopped:
-            raise InvalidStateError(f"{slot.what}: the transceiver is stopped", component="peer")
+        self._check_alive(slot.what)
         call = slot.use(transform)
         with guard.call(slot.what):
             install(call)
+
+    def _check_alive(self, what: str) -> None:
+        self._owner._check_open()
+        if self.stopped:
+            raise InvalidStateError(
+                f"{what}: the transceiver is stopped; add another",
+                backend=self._owner._guard.backend,
+                component="peer",
+            )
 
     def _set_direction(self, direction: Direction) -> None:
         if direction == self._state.direction:
@@ -541,14 +560,6 @@ def check_encoding(encoding: RTCRtpEncodingParameters) -> Encoding:
     if bits is not None and bits < 0:
         raise ValueError(f"maxBitrate {bits} is negative")
     return Encoding(encoding.rid, encoding.active, bits, rate, scale)
-
-
-def _checked_encodings(wanted: list[RTCRtpEncodingParameters], current: tuple[Encoding, ...]) -> tuple[Encoding, ...]:
-    if [encoding.rid for encoding in wanted] != [encoding.rid for encoding in current]:
-        raise InvalidModificationError(
-            "RTCRtpSender.setParameters: encodings cannot be added, removed or renamed", component="peer"
-        )
-    return tuple(check_encoding(encoding) for encoding in wanted)
 
 
 def find_sender(transceivers: Mapping[TransceiverEngine, RTCRtpTransceiver], track: MediaStreamTrack) -> None:
