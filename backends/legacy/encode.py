@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from backends.legacy import ffi
 from backends.legacy.codecs import codec_number, missing, pace_of
 from backends.legacy.convert import LegacyVideoConverter
+from backends.legacy.errors import UNSUPPORTED_PARAMETER
 from backends.legacy.pictures import as_picture, upright
 from shim.spi.engines import CodecImplementation, Conversion, EncodedVideo
 from shim.spi.errors import OperationError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
     from shim.spi.engines import EncoderSettings
+    from shim.spi.errors import ShimError
 
 COMPONENT: Final = "video_encode"
 AS_THEY_ARE: Final = frozenset({"yuv420p", "yuvj420p", "nv12"})
@@ -56,7 +58,10 @@ class LegacyVideoEncoder:
         kept: list[Any] = []
         picture = as_picture(self._library, self._readable(frame), kept, writable=False)
         wished = key_frame or self._is_key_due()
-        done = self._checked(self._library.lib.rtc_encoder_encode(self._handle, picture, wished, self._out))
+        done = self._library.lib.rtc_encoder_encode(self._handle, picture, wished, self._out)
+        if done == UNSUPPORTED_PARAMETER:
+            raise self._too_large(frame.width, frame.height)
+        self._checked(done)
         return [self._encoded(frame)] if done else []
 
     def set_rates(self, bitrate: int, framerate: float) -> None:
@@ -82,9 +87,12 @@ class LegacyVideoEncoder:
         options.speed, options.cores = self._pace.speed, self._pace.cores
         handle: int = self._library.lib.rtc_encoder_new(options)
         if handle < 0:
-            wish = f"{settings.codec} of {settings.width}x{settings.height}"
-            raise missing(f"{wish}: {self._library.last_error()}. Try a smaller size or another codec", COMPONENT)
+            raise self._too_large(settings.width, settings.height)
         return handle
+
+    def _too_large(self, width: int, height: int) -> ShimError:
+        wish = f"{self._settings.codec} of {width}x{height}"
+        return missing(f"{wish}: {self._library.last_error()}. Try a smaller size or another codec", COMPONENT)
 
     def _is_key_due(self) -> bool:
         """Whether there is to be a key frame by the interval, or since everything begins anew."""

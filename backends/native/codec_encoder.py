@@ -248,7 +248,7 @@ def opened(
 
     :param spare: cores that it is not to use.
     :param pixels: that it reads.
-    :raises OperationError: it refuses the settings.
+    :raises CapabilityError: it refuses the settings, of which it is the size that nobody else has checked.
     """
     context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
     context.width, context.height, context.bit_rate = settings.width, settings.height, settings.bitrate
@@ -261,7 +261,12 @@ def opened(
     try:
         context.open()
     except (av.FFmpegError, ValueError) as exc:
-        raise OperationError(f"VideoEncoder: {name} refuses {settings.width}x{settings.height}: {exc}") from exc
+        reason = getattr(exc, "strerror", None) or exc
+        raise CapabilityError(
+            f"VideoEncoder: {name} refuses {settings.width}x{settings.height}: {reason}. Try a smaller size or another "
+            "codec",
+            backend="native",
+        ) from exc
     return context
 
 

@@ -271,6 +271,28 @@ def test_longest_pictures_are_encoded_or_refused(target: Target, codec: str, siz
 
 
 @every_codec
+@pytest.mark.parametrize("size", [(16384, 16), (16, 16384)], ids=str)
+def test_size_that_becomes_too_long_is_encoded_or_refused(target: Target, codec: str, size: tuple[int, int]) -> None:
+    with encoder_of(target, codec, 64, 64) as encoder, decoder_of(target, codec) as decoder:
+        encoder.encode(picture(0, 64, 64))
+        refusal: CapabilityError | None = None
+        try:
+            (frame,) = decoded(decoder, encoder.encode(picture(1, *size)))
+        except CapabilityError as exc:
+            refusal = exc
+        else:
+            assert max(frame.width, frame.height) == max(size)
+        chunks = encoder.encode(picture(2, 64, 64))
+        assert [chunk.key_frame for chunk in chunks] == [True]
+        check_pictures(decoded(decoder, chunks), [picture(2, 64, 64)], 24)
+    if refusal is not None:
+        check_source(refusal, target, "video_encode")
+        assert str(max(size)) in str(refusal)
+        with pytest.raises(CapabilityError):
+            encoder_of(target, codec, *size)
+
+
+@every_codec
 def test_every_format_is_taken(target: Target, codec: str) -> None:
     formats = [*PIXEL_FORMATS, "yuvj420p"]
     sources = [picture(number, format=format) for number, format in enumerate(formats)]

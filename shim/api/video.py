@@ -34,7 +34,8 @@ class VideoConverter(NamedConversions, ArrayForms):
     """Converts pictures between pixel formats and sizes, turns and mirrors them.
 
     Nothing is copied on the way in, and the result is written once. Range and matrix come from the frame
-    (`frame.color_range`, `frame.colorspace`); what it leaves open is BT.601, limited, as in libyuv.
+    (`frame.color_range`, `frame.colorspace`); what it leaves open is BT.601, limited, as in libyuv. The matrices are
+    those of ITU-R BT.601-7 section 2.5, BT.709-6 section 3 and BT.2020-2 table 4 (non-constant luminance).
 
     Names of formats are FFmpeg's, which tell the order in memory. libyuv's tell the bytes of a 32-bit word from the
     highest to the lowest, so that its ARGB is ``"bgra"``, its ABGR ``"rgba"``, its BGRA ``"argb"`` and its RGBA
@@ -83,7 +84,8 @@ class VideoConverter(NamedConversions, ArrayForms):
         :param colorspace: of the YUV side, as AVColorSpace: 1 (BT.709), 5, 6 (BT.601) or 9 (BT.2020); `None` for what
             the frame says if it is YUV, and BT.601 if it is not.
         :param color_range: of the YUV side, as AVColorRange: 1 (limited) or 2 (full); `None` likewise.
-        :raises InvalidMediaError: the frame, the size, the format or the rotation is impossible.
+        :raises InvalidMediaError: the frame, the size, the format, the rotation, the colorspace or the range is
+            impossible, or the frame has less memory than pixels.
         """
         with serving(self._decision, "VideoConverter.convert"):
             source = source_format(frame)

@@ -32,7 +32,7 @@ class VideoDecoder:
     """Decodes one stream of pictures, also a damaged one.
 
     It waits for a key frame at first, and after damage: until it comes other pictures are dropped. Close it, or use
-    it as a context manager. One thread at a time.
+    it as a context manager. One thread at a time. Modelled on WebCodecs section 4, without its queue.
 
     :param codec: ``"VP8"``, ``"VP9"``, ``"H264"``, ``"H265"`` or ``"AV1"``, in any case; see `video_codecs()`.
     :param hardware: ``"never"``, ``"prefer"`` or ``"require"`` a decoder in hardware.
@@ -67,7 +67,10 @@ class VideoDecoder:
 
     @property
     def implementation(self) -> CodecImplementation:
-        """What decodes, and why that."""
+        """What decodes, and why that.
+
+        :raises InvalidStateError: the decoder is closed.
+        """
         with serving(self._decision, "VideoDecoder.implementation"):
             return self._running("implementation").implementation
 
@@ -80,6 +83,10 @@ class VideoDecoder:
         """Decode one picture; returns what is ready, as a rule this picture.
 
         A damaged bitstream raises nothing: it gives no picture, and `needs_key_frame` is true.
+
+        Pictures have the format of the bitstream: mostly ``yuv420p``, but others' streams may give ``yuv422p``,
+        ``yuv444p`` or ``yuv420p10le``, and native tells full range in H264 and H265 as ``yuvj420p``, ``yuvj422p`` or
+        ``yuvj444p``. `VideoConverter` reads them all.
 
         :param chunk: of an encoder; or a packet or bytes, whose bitstream tells whether it is a key frame. What has no
             time gets that of a picture counted at 30 in a second.
@@ -101,7 +108,11 @@ class VideoDecoder:
         return frames
 
     def flush(self) -> list[VideoFrame]:
-        """Return what is still held. The next picture must be a key frame."""
+        """Return what is still held. The next picture must be a key frame.
+
+        :raises OperationError: what is held is damaged; it is lost.
+        :raises InvalidStateError: the decoder is closed.
+        """
         engine = self._running("flush")
         self._waiting, self._asked = True, False
         with serving(self._decision, "VideoDecoder.flush"):

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 class VideoEncoder:
     """Encodes one stream of pictures in real time: a picture in gives a picture out, as a rule at once.
 
-    Close it, or use it as a context manager. One thread at a time; it blocks while it encodes.
+    Close it, or use it as a context manager. One thread at a time; it blocks while it encodes. Modelled on WebCodecs
+    section 6, without its queue; temporal layers are webrtc-svc's L1T2 and L1T3.
 
     :param codec: ``"VP8"``, ``"VP9"``, ``"H264"``, ``"H265"`` or ``"AV1"``, in any case; see `video_codecs()`.
     :param width: of the pictures to begin with, 16 to 16384; another size of a picture changes it in flight.
@@ -41,7 +42,8 @@ class VideoEncoder:
     :param framerate: pictures per second, above 0, at most 240.
     :param key_interval: pictures from one key frame to the next; `None`: the first one, and where it is asked for.
     :param temporal_layers: 1 to 3; pictures of the upper ones may be left out of what is decoded.
-    :param speed: 0 (best) to 10 (fastest); `None`: chosen for size and machine, raised when it falls behind.
+    :param speed: 0 (best) to 10 (fastest); `None`: by native chosen for size and machine, and raised when it falls
+        behind; by legacy what libwebrtc has in calls, which stays.
     :param hardware: ``"never"``, ``"prefer"`` or ``"require"`` an encoder in hardware.
     :param threads: at most, 1 to 256; `None`: what the machine has.
     :param screen: the content is a desktop or slides.
@@ -101,7 +103,10 @@ class VideoEncoder:
 
     @property
     def implementation(self) -> CodecImplementation:
-        """What encodes now, how fast it is set, and why that. It changes when the encoder steps down."""
+        """What encodes now, how fast it is set, and why that. With native it changes when the encoder steps down.
+
+        :raises InvalidStateError: the encoder is closed.
+        """
         with serving(self._decision, "VideoEncoder.implementation"):
             return self._running("implementation").implementation
 
@@ -114,6 +119,8 @@ class VideoEncoder:
         :param frame: any size of 16 to 16384, any format that `VideoConverter` reads; its time is after the last one's.
         :param key_frame: make it one.
         :raises InvalidMediaError: the frame is impossible, or not later than the one before.
+        :raises CapabilityError: the codec has no pictures of this size. The next one of another is a key frame.
+        :raises OperationError: the encoder failed at this picture. The next one is a key frame.
         :raises InvalidStateError: the encoder is closed.
         """
         engine = self._running("encode")
@@ -155,7 +162,11 @@ class VideoEncoder:
         self._settings = replace(self._settings, bitrate=bitrate, framerate=float(wanted))
 
     def flush(self) -> list[EncodedVideo]:
-        """Return what is still held. The next picture is a key frame."""
+        """Return what is still held. The next picture is a key frame.
+
+        :raises OperationError: the encoder failed; what it held is lost.
+        :raises InvalidStateError: the encoder is closed.
+        """
         engine = self._running("flush")
         with serving(self._decision, "VideoEncoder.flush"):
             return engine.flush()

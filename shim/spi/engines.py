@@ -689,7 +689,7 @@ class EncoderSettings:
     :param framerate: pictures per second, above 0, at most 240.
     :param key_interval: pictures from one key frame to the next; `None`: only the first, and where one is asked for.
     :param temporal_layers: 1 to 3.
-    :param speed: 0 (best quality) to 10 (fastest); `None`: chosen for size and machine, raised when it falls behind.
+    :param speed: 0 (best quality) to 10 (fastest); `None`: the backend's choice, which it may change.
     :param hardware: whether to look for an encoder in hardware.
     :param threads: at most; `None`: what the machine has.
     :param screen: the content is a desktop or slides.
@@ -757,13 +757,15 @@ class VideoEncoder(Protocol):
 
     @property
     def implementation(self) -> CodecImplementation:
-        """What encodes now. It may change: a real-time encoder that falls behind steps down."""
+        """What encodes now. It may change: an encoder that falls behind may step down, and says so in the reason."""
         ...
 
     def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
         """Encode a picture of any size and of any of :data:`PIXEL_FORMATS`; may return earlier ones or none.
 
         :param frame: with a `pts` above that of the one before, and a `time_base`.
+        :raises CapabilityError: the codec has no such size here. The encoder lives, and goes on with a key frame.
+        :raises OperationError: the encoder failed at this picture. Likewise.
         """
         ...
 

@@ -185,6 +185,10 @@ bool IsEven(const rtc_encoder_options& options) {
 
 int Fitted(int side, bool even) { return even && side > 1 ? side & ~1 : side; }
 
+Error Refusal(const char* what, int code) {
+  return {RTC_ERR_UNSUPPORTED_PARAMETER, CodecFailure(what, code).what()};
+}
+
 class Encoder final : public Object, private webrtc::EncodedImageCallback {
  public:
   static constexpr Type kType = Type::kEncoder;
@@ -195,9 +199,7 @@ class Encoder final : public Object, private webrtc::EncodedImageCallback {
     options_.height = Fitted(options.height, even_);
     if (!encoder_) throw Error(RTC_ERR_UNSUPPORTED_PARAMETER, "this libwebrtc has no such encoder");
     const int code = Start();
-    if (code != WEBRTC_VIDEO_CODEC_OK) {
-      throw Error(RTC_ERR_UNSUPPORTED_PARAMETER, CodecFailure("libwebrtc refuses these settings", code).what());
-    }
+    if (code != WEBRTC_VIDEO_CODEC_OK) throw Refusal("libwebrtc refuses these settings", code);
     name_ = encoder_->GetEncoderInfo().implementation_name;
   }
   ~Encoder() override { encoder_->Release(); }
@@ -250,7 +252,7 @@ class Encoder final : public Object, private webrtc::EncodedImageCallback {
     options_.height = height;
     encoder_->Release();
     const int code = Start();
-    if (code != WEBRTC_VIDEO_CODEC_OK) throw CodecFailure("the encoder does not take this size", code);
+    if (code != WEBRTC_VIDEO_CODEC_OK) throw Refusal("the encoder does not take this size", code);
     stale_ = false;
   }
 

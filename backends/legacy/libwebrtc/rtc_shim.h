@@ -646,7 +646,8 @@ int64_t rtc_encoder_new(const rtc_encoder_options* options);
 int rtc_encoder_set_rates(int64_t encoder, int bitrate, double framerate);
 
 /* Encodes a picture, RTC_I420 or RTC_NV12, which is only read. One of another size than before begins with a key
- * frame; after an error the next one is a key frame. Returns 1 with *out set, or 0 if the encoder gave nothing. */
+ * frame; after an error the next one is a key frame. Returns 1 with *out set, or 0 if the encoder gave nothing;
+ * RTC_ERR_UNSUPPORTED_PARAMETER: the codec cannot have this size. */
 int rtc_encoder_encode(int64_t encoder, const rtc_picture* picture, int key_frame, rtc_encoded* out);
 
 /* -> string: what encodes, e.g. "libvpx". */
