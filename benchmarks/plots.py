@@ -76,18 +76,21 @@ def _marker(name: str, x: float, y: float, colour: str) -> str:
 
 def _axis(values: Sequence[float]) -> tuple[Scale, list[float], bool]:
     """Return where a value lies, the values of grid lines, and whether it is logarithmic."""
-    span, most, positive = _WIDTH - _LEFT - _RIGHT, max(values) or 1.0, [value for value in values if value > 0]
-    if positive and len(positive) == len(values) and most / min(positive) > _LOG_FROM:
-        low, high = math.log10(min(positive)) - 0.1, math.log10(most) + 0.05
+    span, least, most = _WIDTH - _LEFT - _RIGHT, min(values), max(values)
+    if least > 0 and most / least > _LOG_FROM:
+        low, high = math.log10(least) - 0.1, math.log10(most) + 0.05
         ticks = [10.0**power for power in range(math.ceil(low), math.floor(high) + 1)]
         return lambda value: _LEFT + span * (math.log10(value) - low) / (high - low), ticks, True
-    step = _step(most)
-    ticks = [step * place for place in range(int(most / step) + 1)]
-    return lambda value: _LEFT + span * max(0.0, value) / most, ticks, False
+    # From zero, which may be the upper end: levels in decibels are below it.
+    low, high = min(0.0, least), max(0.0, most)
+    reach = high - low or 1.0
+    step = _step(reach)
+    ticks = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return lambda value: _LEFT + span * (value - low) / reach, ticks, False
 
 
-def _step(most: float) -> float:
-    rough = most / 3
+def _step(reach: float) -> float:
+    rough = reach / 3
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
 

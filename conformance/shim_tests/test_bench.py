@@ -282,6 +282,16 @@ def test_the_page_stands_alone_and_escapes(worker: type[FakeWorker]) -> None:
     assert "Nothing beyond noise" in text
 
 
+@pytest.mark.parametrize("values", [(-24.3, -24.1, -23.9), (0.0, 0.0, 0.0), (-1.0, 0.0, 2.0), (0.1, 5.0, 900.0)])
+def test_the_page_draws_values_of_any_sign(values: tuple[float, ...]) -> None:
+    figure = FigureResult(Figure("level", "level", "dB"), {"native": values, "legacy": values})
+    metric = MetricResult("toy", "toy", "data", "", False, (figure,))
+    text = page.render(replace(_made([1], [1]), metrics=(metric,)), None)
+    drawn = [float(place) for place in re.findall(r'cx="([-\d.]+)"', text)]
+    assert drawn
+    assert all(0 <= place <= 1000 for place in drawn)
+
+
 # --- what is measured --------------------------------------------------------------------------------
 
 
