@@ -160,25 +160,27 @@ def encode(backend: str, size: Size, wish: Wish, bitrate: int, count: int) -> En
         for number in range(count):
             if number == SETTLING:
                 begun = time.process_time()
-            found = encoder.encode(_at(size, number))
+            found = encoder.encode(picture_at(size, number))
             chunks += found
             ready += [time.perf_counter()] * len(found)
         cpu = (time.process_time() - begun) / (count - SETTLING)
         chunks += encoder.flush()
     gaps = [after - before for before, after in zip(ready[SETTLING - 1 :], ready[SETTLING:], strict=False)]
     counted = [len(chunk.data) for chunk in chunks[SETTLING:]]
-    quality = _psnr(backend, size, wish.codec, chunks)
+    quality = psnr_of(backend, size, wish.codec, chunks)
     return Encoding(median(gaps) * 1000, cpu * 1000, sum(counted) / len(counted) / 1000, quality)
 
 
-def _at(size: Size, number: int) -> Any:  # noqa: ANN401 - of PyAV
+def picture_at(size: Size, number: int) -> Any:  # noqa: ANN401 - of PyAV
+    """Return the picture of a number, with its time."""
     around = number % (2 * DISTINCT - 2)
     frame = pictures(size.width, size.height)[min(around, 2 * DISTINCT - 2 - around)]
     frame.pts, frame.time_base = number, Fraction(1, FRAMERATE)
     return frame
 
 
-def _psnr(backend: str, size: Size, codec: str, chunks: Sequence[EncodedVideo]) -> float:
+def psnr_of(backend: str, size: Size, codec: str, chunks: Sequence[EncodedVideo]) -> float:
+    """Return the PSNR of the brightness of what a backend's decoder gives, in dB."""
     from shim import VideoDecoder
 
     errors = []
@@ -187,7 +189,7 @@ def _psnr(backend: str, size: Size, codec: str, chunks: Sequence[EncodedVideo]) 
             for frame in decoder.decode(chunk):
                 number = round((frame.pts or 0) * (frame.time_base or 0) * FRAMERATE)
                 if number >= SETTLING:
-                    errors.append(_error(_at(size, number), frame))
+                    errors.append(_error(picture_at(size, number), frame))
     return 10 * math.log10(255**2 / (sum(errors) / len(errors)))
 
 

@@ -73,7 +73,14 @@ class Ear:
         self._quiet = True
         self.latencies: list[float] = []
         """Seconds."""
+        self.known: set[int] = set()
+        """Numbers of the frames whose burst was recognised."""
         self.first_at: float | None = None
+
+    def arrived(self, since: float, until: float) -> float:
+        """Return the share that was recognised of the bursts that were sent within a time."""
+        sent = [n for n, at in self._pace.sent_at.items() if since <= at <= until and n % BURST_EVERY == 0]
+        return len(self.known.intersection(sent)) / len(sent) if sent else 0.0
 
     def take(self, frame: AudioFrame, now: float) -> None:
         """Listen to a frame that came out at `now`."""
@@ -103,9 +110,11 @@ class Ear:
         number = round((pitch - PITCHES[0]) / 300)
         if began is None or not 0 <= number < len(PITCHES):
             return
-        sent = [at for index, at in self._pace.sent_at.items() if at <= began and _is_burst(index, number)]
+        sent = [(at, index) for index, at in self._pace.sent_at.items() if at <= began and _is_burst(index, number)]
         if sent:
-            self.latencies.append(began - max(sent))
+            at, index = max(sent)
+            self.latencies.append(began - at)
+            self.known.add(index)
             self.first_at = self.first_at or began
 
 

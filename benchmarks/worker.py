@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping
 from typing import Any, TextIO
 
@@ -19,12 +20,12 @@ from benchmarks.subjects import get_subject
 def main() -> None:
     """Serve until the input ends."""
     subject = get_subject(sys.argv[1])
-    answers = _private_output()
+    answers = private_output()
     for line in sys.stdin:
         print(json.dumps(_serve(subject, json.loads(line))), file=answers, flush=True)
 
 
-def _private_output() -> TextIO:
+def private_output() -> TextIO:
     """Keep the output for ourselves: libraries print, C++ ones too."""
     kept = os.dup(1)
     os.dup2(2, 1)
@@ -50,8 +51,19 @@ def _measure(metric: Metric, subject: Any, effort: Effort) -> Mapping[str, float
 
 
 async def _within(metric: Metric, subject: Any, effort: Effort) -> Mapping[str, float]:  # noqa: ANN401
+    before = time.process_time()
     async with asyncio.timeout(metric.timeout):
-        return await metric.measure(subject, effort)
+        found = await metric.measure(subject, effort)
+    return {**found, "round_cpu": time.process_time() - before, **_resident()}
+
+
+def _resident() -> dict[str, float]:
+    """Return the memory of this process, where the system tells. Imports nothing: that would be measured next."""
+    try:
+        with open("/proc/self/statm") as facts:
+            return {"round_rss": int(facts.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 1e6}
+    except OSError:
+        return {}
 
 
 if __name__ == "__main__":

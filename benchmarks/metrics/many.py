@@ -95,4 +95,4 @@ def _metric(count: int, rounds: int) -> Metric:
     )
 
 
-METRICS = (_metric(100, 3),)
+METRICS = tuple(_metric(count, 3) for count in (50, 100, 250))

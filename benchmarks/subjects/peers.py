@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,12 +24,14 @@ class Api:
     :param track_base: class of tracks that it sends.
     :param track_error: raised by a track that has ended.
     :param codecs: returns what can be sent of a kind.
+    :param description: makes a session description of ``sdp`` and ``type``.
     """
 
     connect: Callable[[], Any]
     track_base: type
     track_error: type[Exception]
     codecs: Callable[[Kind], Sequence[Any]]
+    description: Callable[..., Any]
 
 
 class ApiPair:
@@ -84,6 +86,10 @@ class ApiPair:
             for waiting in connected:
                 waiting.cancel()
 
+    def description(self, words: Mapping[str, str]) -> Any:  # noqa: ANN401 - of any library
+        """Return a description that came from another process, as :func:`words_of` made it."""
+        return self._api.description(sdp=words["sdp"], type=words["type"])
+
     async def close(self) -> None:
         """Close both ends."""
         for task in self._tasks:
@@ -111,6 +117,11 @@ class ApiPair:
                 frame = await track.recv()
                 if self._take is not None:
                     self._take(frame, time.perf_counter())
+
+
+def words_of(description: Any) -> dict[str, str]:  # noqa: ANN401 - of any library
+    """Return a description as JSON can carry it."""
+    return {"sdp": description.sdp, "type": description.type}
 
 
 def as_channel(channel: Any) -> Channel:  # noqa: ANN401

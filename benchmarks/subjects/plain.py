@@ -34,5 +34,6 @@ class AiortcSubject:
                 track_base=aiortc.MediaStreamTrack,
                 track_error=aiortc.mediastreams.MediaStreamError,
                 codecs=lambda kind: aiortc.RTCRtpSender.getCapabilities(kind).codecs,
+                description=aiortc.RTCSessionDescription,
             )
         )

@@ -34,7 +34,14 @@ class SdkSubject:
 
     def pair(self, *, bitrate: int | None = None, mtu: int | None = None) -> ApiPair:
         """Create two peers."""
-        from shim import BitrateBounds, MediaStreamError, MediaStreamTrack, RTCConfiguration, RTCPeerConnection
+        from shim import (
+            BitrateBounds,
+            MediaStreamError,
+            MediaStreamTrack,
+            RTCConfiguration,
+            RTCPeerConnection,
+            RTCSessionDescription,
+        )
 
         bounds = BitrateBounds(start=bitrate, max=bitrate * 2) if bitrate else BitrateBounds()
         configuration = RTCConfiguration(bitrate=bounds, mtu=mtu if self._can_be_told_sizes() else None)
@@ -44,6 +51,7 @@ class SdkSubject:
                 track_base=MediaStreamTrack,
                 track_error=MediaStreamError,
                 codecs=self._codecs,
+                description=RTCSessionDescription,
             )
         )
 

@@ -32,5 +32,6 @@ class WrtcSubject:
                 track_base=api.MediaStreamTrack,
                 track_error=api.MediaStreamError,
                 codecs=lambda kind: api.RTCRtpSender.getCapabilities(kind).codecs,
+                description=api.RTCSessionDescription,
             )
         )
