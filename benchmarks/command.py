@@ -43,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--only", metavar="NAME", default="", help="metrics, groups or beginnings of names, separated by commas")
     quick = ",".join(QUICK_SUBJECTS)
-    add("--subjects", metavar="NAMES", help=f"of {','.join(TITLES)} [default: all of them; {quick} if quick]")
+    usual = f"all of them; {quick} if quick, and those whom a target names"
+    add("--subjects", metavar="NAMES", help=f"of {','.join(TITLES)} [default: {usual}]")
     add("--quick", action="store_true", help="less than a minute: fewer metrics, fewer and shorter rounds")
     add("--json", metavar="FILE", type=Path, help="write all rounds")
     add("--html", metavar="FILE", type=Path, help="write one page with plots")
@@ -85,7 +86,8 @@ def _measure(options: argparse.Namespace, console: Console) -> results.Run:
         raise UnknownMetricError(f"no subject is called {unknown[0]!r}. There are: {', '.join(TITLES)}")
     metrics, effort = _wanted(options), Effort(quick=options.quick)
     with _progress(console) as progress:
-        return Runner(subjects, effort, progress).run(metrics)
+        adds = options.quick and not options.subjects
+        return Runner(subjects, effort, progress, adds=adds).run(metrics)
 
 
 def _wanted(options: argparse.Namespace) -> Chosen:

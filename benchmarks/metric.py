@@ -96,10 +96,21 @@ class Metric:
     timeout: float = 60.0
     stacked: bool = False
 
+    @property
+    def all_figures(self) -> tuple[Figure, ...]:
+        """Its figures; and of a call's rounds, which last alike for all, what they cost."""
+        return self.figures + (ROUND if self.group in ("connection", "media") and not self.stacked else ())
+
     def rounds_for(self, effort: Effort) -> int:
         """Return how many rounds a run has."""
         return self.quick_rounds if effort.quick else self.rounds
 
+
+ROUND = (
+    Figure("round_cpu", "CPU of a round", "s", "neither"),
+    Figure("round_rss", "memory after it", "MB", "neither"),
+)
+"""What every round tells besides its own figures."""
 
 AnyFrame = Any
 """A frame or packet of PyAV, whose import the suite leaves to what it measures."""

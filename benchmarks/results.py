@@ -131,7 +131,7 @@ def as_result(
         FigureResult(
             figure, {name: tuple(found.get(figure.key) for found in values) for name, values in rounds.items()}
         )
-        for figure in metric.figures
+        for figure in metric.all_figures
     )
     return MetricResult(metric.name, metric.title, metric.group, metric.about, metric.stacked, figures, dict(missing))
 

@@ -60,14 +60,22 @@ class Runner:
     """Measures.
 
     :param subjects: their names; those that are not there are reported as missing.
+    :param adds: whether those whom a target of a metric names take part in it as well.
     :param effort: of each round.
     :param start: makes the worker of a subject.
     """
 
     def __init__(
-        self, subjects: Iterable[str], effort: Effort, progress: Progress, start: Callable[[str], Measurer] = Worker
+        self,
+        subjects: Iterable[str],
+        effort: Effort,
+        progress: Progress,
+        start: Callable[[str], Measurer] = Worker,
+        *,
+        adds: bool = False,
     ) -> None:
         self._subjects = list(subjects)
+        self._adds = adds
         self._effort = effort
         self._progress = progress
         self._start = start
@@ -91,7 +99,7 @@ class Runner:
         return Run(stamp, seconds, self._effort.quick, facts, self._versions | self._missing, tuple(results))
 
     def _run_metric(self, module: str, metric: Metric, done: float, share: float) -> MetricResult:
-        subjects = [name for name in metric.subjects if name in self._subjects]
+        subjects = [name for name in metric.subjects if name in self._subjects or name in self._added_for(metric)]
         found: dict[str, list[Mapping[str, float]]] = {name: [] for name in subjects}
         job = _Job(module, metric)
         if not (metric.isolated or metric.settles):
@@ -104,6 +112,11 @@ class Runner:
                 self._progress(f"{metric.title}: {name}", done + share * number / rounds)
                 found[name].append(self._round(job, name, self._effort))
         return as_result(metric, found, job.missing)
+
+    def _added_for(self, metric: Metric) -> set[str]:
+        """Return those whom the targets of a metric name, if nobody was chosen."""
+        targets = [target for figure in metric.figures for target in figure.targets] if self._adds else []
+        return {name for target in targets for name in (target.subject, target.over) if name}
 
     def _round(self, job: _Job, name: str, effort: Effort) -> Mapping[str, float]:
         """Return what a round gave. Who fails is tried again in the next round, until it has failed twice."""

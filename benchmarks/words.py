@@ -12,8 +12,9 @@ LEGEND = (
     "with '?' where it "
     "is above 30 % or there were fewer than three rounds, so that the figure by itself cannot be trusted. "
     "Ratios are those of "
-    "rounds measured in turn, with a 95 % bootstrap interval. A target is met or missed when the whole interval "
-    "is on one side."
+    "rounds measured in turn, with a 95 % bootstrap interval; of fewer than six rounds it is their whole range, in "
+    "which the median lies with 94 % (five), 88 % (four) or 75 % (three). A target is met or missed when the whole "
+    "interval is on one side."
 )
 
 

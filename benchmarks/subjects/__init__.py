@@ -13,10 +13,11 @@ TITLES = {
     "aiortc": "aiortc",
     "wrtc": "libwebrtc M152",
     "bare": "native, no SDK",
+    "soxr": "soxr",
 }
 """Every subject, and how it is called in the report."""
-QUICK_SUBJECTS = ("native", "legacy", "bare")
-"""Those of whom something is demanded."""
+QUICK_SUBJECTS = ("native", "legacy")
+"""Of a quick run, which adds those whom a target of the metric names."""
 
 
 def get_subject(name: str) -> Subject:
@@ -40,4 +41,8 @@ def get_subject(name: str) -> Subject:
         from benchmarks.subjects.bare import BareSubject
 
         return BareSubject()
+    if name == "soxr":
+        from benchmarks.subjects.soxr import SoxrSubject
+
+        return SoxrSubject()
     raise ValueError(f"no subject is called {name!r}. There are: {', '.join(TITLES)}")
