@@ -1,7 +1,9 @@
-"""What hypothesis draws: configurations, candidates, damaged descriptions, data channels and what is said over them."""
+"""What hypothesis draws: configurations, offers, candidates, damaged descriptions, data channels and what is said."""
 
 from __future__ import annotations
 
+import string
+from dataclasses import dataclass
 from typing import Any, Final
 
 from hypothesis import HealthCheck, settings
@@ -139,6 +141,106 @@ def conversations() -> st.SearchStrategy[list[tuple[bool, str | bytes]]]:
     text = st.text(st.characters(codec="utf-8"), max_size=200) | st.integers(0, 40_000).map(lambda n: "ü" * n)
     data = st.binary(max_size=200) | st.integers(0, 65_536).map(bytes)
     return st.lists(st.tuples(st.booleans(), text | data), max_size=20)
+
+
+# --- descriptions ------------------------------------------------------------------------------------
+
+_FINGERPRINT: Final = ":".join(f"{value:02X}" for value in range(0xA0, 0xC0))
+_CODECS: Final = {
+    "audio": ("opus/48000/2", "PCMU/8000", "PCMA/8000", "telephone-event/8000", "x-of-nobody/16000"),
+    "video": ("VP8/90000", "H264/90000", "x-of-nobody/90000"),
+}
+_MANDATORY: Final = {"audio": ("opus/48000/2", "PCMU/8000"), "video": ("VP8/90000",)}
+_FIXED: Final = {"PCMU/8000": "0", "PCMA/8000": "8"}
+_H264: Final = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
+_FEEDBACK: Final = ("nack", "nack pli", "ccm fir", "goog-remb", "transport-cc", "x-of-nobody")
+_EXTENSIONS: Final = (
+    "urn:ietf:params:rtp-hdrext:sdes:mid",
+    "urn:ietf:params:rtp-hdrext:ssrc-audio-level",
+    "http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time",
+    "urn:x-of-nobody:extension",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """Numbers of one offer: each payload type, extension id and source means one thing in all of its sections.
+
+    :param types: payload types that are free.
+    :param ids: of each header extension.
+    :param sources: that are free.
+    """
+
+    types: list[int]
+    ids: dict[str, int]
+    sources: list[int]
+
+
+@st.composite
+def offers(draw: st.DrawFn) -> str:
+    """Offers as somebody else could write them: any sections, numbers, extensions, feedback and sources.
+
+    Each section of sound or pictures has a mandatory codec among others, so that everybody can use it.
+    """
+    kinds = draw(st.lists(st.sampled_from(["audio", "video", "application"]), min_size=1, max_size=4))
+    kinds = [kind for index, kind in enumerate(kinds) if kind != "application" or kind not in kinds[:index]]
+    mids = draw(st.lists(_names_of_sections(), unique=True, min_size=len(kinds), max_size=len(kinds)))
+    numbers = draw(_numbers())
+    lines = ["v=0", "o=- 4611731400430051336 1 IN IP4 127.0.0.1", "s=-", "t=0 0"]
+    lines += [f"a=group:BUNDLE {' '.join(mids)}"] * draw(st.booleans())
+    lines += [f"a=fingerprint:sha-256 {_FINGERPRINT}", "a=ice-options:trickle"]
+    for kind, mid in zip(kinds, mids, strict=True):
+        first, *rest = _data(draw) if kind == "application" else _media(draw, kind, numbers)
+        transport = [f"a=mid:{mid}", "a=ice-ufrag:abcd", "a=ice-pwd:abcdefghijklmnopqrstuvwx", "a=setup:actpass"]
+        lines += [first, "c=IN IP4 0.0.0.0", *transport, *rest]
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _names_of_sections() -> st.SearchStrategy[str]:
+    return st.text(string.ascii_letters + string.digits + "-_", min_size=1, max_size=16)
+
+
+def _numbers() -> st.SearchStrategy[_Numbers]:
+    ids = st.permutations(range(1, 15)).map(lambda drawn: dict(zip(_EXTENSIONS, drawn, strict=False)))
+    sources = st.lists(st.integers(1, 2**32 - 1), unique=True, min_size=8, max_size=8)
+    return st.builds(_Numbers, st.permutations(range(96, 128)).map(list), ids, sources)
+
+
+def _data(draw: st.DrawFn) -> list[str]:
+    port, size = draw(st.integers(1, 65535)), draw(st.integers(1, 2**31 - 1))
+    return ["m=application 9 UDP/DTLS/SCTP webrtc-datachannel", f"a=sctp-port:{port}", f"a=max-message-size:{size}"]
+
+
+def _media(draw: st.DrawFn, kind: str, numbers: _Numbers) -> list[str]:
+    formats, lines = _formats(draw, kind, numbers)
+    extensions = draw(st.lists(st.sampled_from(_EXTENSIONS), unique=True))
+    lines += [f"a=extmap:{numbers.ids[uri]} {uri}" for uri in extensions]
+    direction = draw(st.sampled_from(["sendrecv", "sendonly", "recvonly", "inactive"]))
+    lines += [f"a={direction}", "a=rtcp-mux"] + ["a=rtcp-rsize"] * draw(st.booleans())
+    if direction.startswith("send"):
+        lines += _sources(draw, [numbers.sources.pop() for _ in range(draw(st.integers(0, 1 + (kind == "video"))))])
+    return [f"m={kind} 9 UDP/TLS/RTP/SAVPF {' '.join(formats)}", *lines]
+
+
+def _formats(draw: st.DrawFn, kind: str, numbers: _Numbers) -> tuple[list[str], list[str]]:
+    """Draw payload types, and the lines about them."""
+    wanted = {draw(st.sampled_from(_MANDATORY[kind])), *draw(st.lists(st.sampled_from(_CODECS[kind])))}
+    formats, lines = list[str](), list[str]()
+    for codec in draw(st.permutations(sorted(wanted))):
+        number = _FIXED.get(codec) or str(numbers.types.pop())
+        formats.append(number)
+        lines += [f"a=rtpmap:{number} {codec}"] + [f"a=fmtp:{number} {_H264}"] * codec.startswith("H264")
+        lines += [f"a=rtcp-fb:{number} {told}" for told in draw(st.lists(st.sampled_from(_FEEDBACK), unique=True))]
+        if kind == "video" and draw(st.booleans()):
+            formats.append(str(numbers.types.pop()))
+            lines += [f"a=rtpmap:{formats[-1]} rtx/90000", f"a=fmtp:{formats[-1]} apt={number}"]
+    return formats, lines
+
+
+def _sources(draw: st.DrawFn, sources: list[int]) -> list[str]:
+    identity = draw(st.uuids())
+    group = [f"a=ssrc-group:FID {' '.join(map(str, sources))}"] * (len(sources) == 2)
+    return [f"a=msid:- {identity}", *group, *(f"a=ssrc:{source} cname:{identity.hex[:16]}" for source in sources)]
 
 
 def mutilations(sdp: str) -> st.SearchStrategy[str]:

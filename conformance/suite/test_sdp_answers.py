@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
+from hypothesis import Phase, given, settings
 
 from conformance.asserts import local_of, negotiate
 from conformance.requirements import requires, spec
-from conformance.sdp_model import Description, answer_faults, contradictions_in
-from conformance.targets import Pair, Peers
+from conformance.scenes import described, trickling
+from conformance.sdp_grammar import check
+from conformance.sdp_model import DIRECTIONS, Description, answer_faults, contradictions_in
+from conformance.strategies import chosen_settings, offers
+from conformance.targets import Pair, Peers, Target
 from shim import (
     Capability,
     RTCConfiguration,
@@ -143,3 +148,67 @@ async def test_rejected_section_stays_rejected_in_the_answer(peers: Peers, pair:
     offer, answer = await _answered(offerer, answerer)
     _prove(offer, answer)
     assert [section.is_rejected for section in Description.of(answer).sections].count(True) == 1
+
+
+UNKNOWN = """v=0
+o=- 4611731400430051336 1 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE a v
+a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F
+m=audio 9 UDP/TLS/RTP/SAVPF 111
+c=IN IP4 0.0.0.0
+a=mid:a
+a=ice-ufrag:abcd
+a=ice-pwd:abcdefghijklmnopqrstuvwx
+a=setup:actpass
+a=sendrecv
+a=rtcp-mux
+a=rtpmap:111 opus/48000/2
+m=video 9 UDP/TLS/RTP/SAVPF 96
+c=IN IP4 0.0.0.0
+a=mid:v
+a=ice-ufrag:abcd
+a=ice-pwd:abcdefghijklmnopqrstuvwx
+a=setup:actpass
+a=DIRECTION
+a=rtcp-mux
+a=rtpmap:96 x-of-nobody/90000
+""".replace("\n", "\r\n")
+
+
+@spec("RFC 9429 5.3.1", "RFC 3264 6")
+@requires(Capability.AUDIO_OPUS)
+@pytest.mark.parametrize("direction", DIRECTIONS)
+async def test_section_of_unknown_codecs_alone_is_rejected(peers: Peers, target: Target, direction: str) -> None:
+    pc, offer = trickling(peers, target), UNKNOWN.replace("DIRECTION", direction)
+    await pc.setRemoteDescription(described("offer", offer))
+    answer = (await pc.createAnswer()).sdp
+    _prove(offer, answer)
+    assert [section.mid for section in Description.of(answer).used] == ["a"]
+
+
+@spec("RFC 9429 5.3.1", "RFC 3264 6", "RFC 8866 5")
+@requires(Capability.AUDIO_OPUS, Capability.VIDEO_VP8)
+def test_any_offer_is_answered_with_what_is_in_it(target: Target) -> None:
+    # The shortest offer that fails says little more than the first, and takes minutes to find.
+    @settings(chosen_settings(), phases=[Phase.explicit, Phase.generate])
+    @given(offers())
+    def answered(offer: str) -> None:
+        asyncio.run(_answer_drawn(target, offer))
+
+    answered()
+
+
+async def _answer_drawn(target: Target, offer: str) -> None:
+    check(offer)
+    peers = Peers()
+    try:
+        pc = trickling(peers, target)
+        await pc.setRemoteDescription(described("offer", offer))
+        answer = (await pc.createAnswer()).sdp
+    finally:
+        await peers.close()
+    check(answer)
+    _prove(offer, answer)
+    assert not any(section.is_rejected for section in Description.of(answer).sections)
