@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from conformance.requirements import NOT_DECLARED
+from conformance.requirements import LACKS, NOT_DECLARED
 from shim.spi.capabilities import Component
 from shim.spi.errors import BackendUnavailableError
 
@@ -59,7 +59,7 @@ def require_processor(target: Target, config: pytest.Config) -> None:
     except BackendUnavailableError as exc:
         if target.name in config.option.require_backend:
             pytest.fail(f"backend {target} is required, but this machine lacks a part of it: {exc}", pytrace=False)
-        pytest.skip(str(exc))
+        pytest.skip(f"{LACKS} a part of backend {target}: {exc}")
 
 
 def encoder_of(target: Target, codec: str, width: int = 160, height: int = 120, **settings: Any) -> VideoEncoder:
@@ -93,7 +93,7 @@ def require_codec(target: Target, codec: str, component: Component) -> None:
 
 def _require(target: Target, component: Component) -> None:
     if component not in target.info.components:
-        pytest.skip(f"backend {target} does not declare the component {component}")
+        pytest.skip(f"backend {target} {NOT_DECLARED} of the component {component}")
 
 
 def sound(samples: NDArray[Any], rate: int, layout: str = "mono", format: str = "flt") -> AudioFrame:

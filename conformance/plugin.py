@@ -88,13 +88,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_report_header(config: pytest.Config) -> list[str]:
     if not _concerns_us(config):
         return []  # backends are not loaded in a run of somebody else's tests
-    from conformance.targets import Target
+    from conformance.targets import Target, references_for
 
     lines = [f"conformance: {platform.platform()}, seed {config.option.conformance_seed}, pairs {config.option.pairs}"]
-    for name in backend_names(config):
+    names = backend_names(config)
+    for name in names:
         absence = Target(name).absence()
         told = f"missing: {absence}" if absence else Target(name).info.engine
         lines.append(f"conformance: backend {name}: {told}")
+    for reference in references_for(names):
+        absence = reference.absence()
+        told = f"missing: {absence}" if absence else reference.version
+        lines.append(f"conformance: reference peer {reference}: {told}")
     return lines
 
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Role = Literal["both", "offerer", "answerer"]
 NOT_DECLARED: Final = "does not declare the capability"
 """In the reason of every skip that is the backend's own word, those of tests that find it out themselves included."""
+NOT_INSTALLED: Final = "is not installed"
+LACKS: Final = "this machine lacks"
+"""These two in the reason of every skip for want of something that could be there: the verdict names what it leaves
+unproven. Of a machine that can never have it, a skip says something else."""
 LACKED: Final = pytest.StashKey[str]()
 """On a test that a backend cannot run: the capability that it does not declare, in words."""
 
@@ -54,6 +58,11 @@ def missing_capability(
             if concerned and capability not in target.info.capabilities:
                 return f"backend {target} {NOT_DECLARED} {Capability(capability).value}"
     return None
+
+
+def is_for_want(reason: str) -> bool:
+    """Tell whether a test was skipped because a program, a library or a backend is not there."""
+    return NOT_INSTALLED in reason or reason.startswith(LACKS)
 
 
 def leave_out_optional(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,7 +17,7 @@ from conformance.asserts import PATIENCE, Arrivals, connect
 from conformance.divergence import Register, Selection, expect_failure, name_of, register_of
 from conformance.media import media_track
 from conformance.plugin import backend_names, is_of_suite
-from conformance.requirements import LACKED, missing_capability
+from conformance.requirements import LACKED, LACKS, missing_capability
 from conformance.targets import Pair, Peers, Target, foreign_pairs_of, pairs_of
 from shim.spi.capabilities import Component
 from shim.spi.errors import ShimError
@@ -117,13 +117,16 @@ def references_of(item: pytest.Item) -> tuple[Target, ...]:
 
 
 def check_requirements(item: pytest.Item) -> None:
-    """Skip where the machine lacks a backend or the backend lacks a capability; fail if it was required."""
+    """Skip where the machine lacks a backend or a reference peer, or the backend a capability; fail if required."""
     targets = targets_of(item)
     for target in targets:
         if absence := target.absence():
             if target.name in item.config.option.require_backend:
                 pytest.fail(f"backend {target} is required, but this machine lacks it: {absence}", pytrace=False)
-            pytest.skip(f"this machine lacks backend {target}: {absence}")
+            pytest.skip(f"{LACKS} backend {target}: {absence}")
+    for reference in references_of(item):
+        if absence := reference.absence():
+            pytest.skip(absence)
     if reason := _out_of_reach(targets):
         pytest.skip(reason)
     if reason := missing_capability(item.iter_markers("requires"), targets, _roles(item)):

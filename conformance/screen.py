@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
+from conformance.requirements import NOT_INSTALLED
+
 PROGRAM: Final = "Xvfb"
-HOW_TO_GET: Final = f"{PROGRAM} is not installed: apt-get install xvfb"
+HOW_TO_GET: Final = f"{PROGRAM} {NOT_INSTALLED}: apt-get install xvfb"
 PATIENCE: Final = 15.0
 WIDTH, HEIGHT = 640, 480
 _CREATE_GC: Final = 55

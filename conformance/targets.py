@@ -6,9 +6,11 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
+from conformance.requirements import NOT_INSTALLED
 from shim._core.registry import get_registry
 from shim.spi.capabilities import Component
 from shim.spi.errors import BackendUnavailableError, FlagConfigError
@@ -21,7 +23,7 @@ PairChoice = Literal["all", "same", "cross"]
 REFERENCE: Final = "aiortc"
 """Name of the peer that is no backend: aiortc itself, used as its own documentation says."""
 LIBWEBRTC: Final = "wrtc"
-"""Name of another, if installed: libwebrtc M152 in PyPI's ``wrtc``, through its own layer with aiortc's API."""
+"""Name of another: libwebrtc M152 in PyPI's ``wrtc``, through its own layer with aiortc's API."""
 _LIBRARIES: Final = {REFERENCE: "aiortc", LIBWEBRTC: "webrtc.aiortc"}
 
 
@@ -84,9 +86,16 @@ class ReferenceTarget(Target):
         """Return the library's class: its senders accept no other."""
         return type(f"{kind.title()}Track", (self.library.MediaStreamTrack,), {"kind": kind})
 
+    @property
+    def version(self) -> str:
+        """The version of its distribution."""
+        return version(self.name)
+
     def absence(self) -> str | None:
-        """aiortc is a dependency of the suite; wrtc is not."""
-        return None if find_spec(_LIBRARIES[self.name].partition(".")[0]) else f"{self.name} is not installed"
+        """Tell that the library is not installed; wrtc has no wheels for some systems."""
+        if find_spec(_LIBRARIES[self.name].partition(".")[0]):
+            return None
+        return f"{self.name} {NOT_INSTALLED}: pip install 'webrtc-shim[conformance]', or pip install {self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,13 +167,16 @@ def pairs_of(names: Iterable[str], choice: PairChoice) -> list[Pair]:
 
 
 def foreign_pairs_of(names: Collection[str]) -> list[Pair]:
-    """Return each backend with each reference peer that is installed, in both roles."""
-    found = [ReferenceTarget(name) for name in _LIBRARIES]
-    references = [reference for reference in found if reference.absence() is None and reference.name not in names]
+    """Return each backend with each reference peer, in both roles; one that is not installed is skipped later."""
     targets = [Target(name) for name in names]
     return [
         pair
         for target in targets
-        for reference in references
+        for reference in references_for(names)
         for pair in (Pair(target, reference), Pair(reference, target))
     ]
+
+
+def references_for(names: Collection[str]) -> list[ReferenceTarget]:
+    """Return the reference peers of some backends, installed or not: all that are not among them."""
+    return [ReferenceTarget(name) for name in _LIBRARIES if name not in names]

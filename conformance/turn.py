@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from typing import Final, Self
 
+from conformance.requirements import NOT_INSTALLED
+
 PROGRAM: Final = "turnserver"
-HOW_TO_GET: Final = f"{PROGRAM} is not installed: apt-get install coturn"
+HOW_TO_GET: Final = f"coturn {NOT_INSTALLED}: apt-get install coturn"
 USER: Final = "tester"
 PATIENCE: Final = 10.0
 _COOKIE: Final = 0x2112A442

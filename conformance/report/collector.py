@@ -21,7 +21,7 @@ from conformance.report.verdict import counted
 from conformance.report.witness import SLOW, slow_among
 from conformance.report.writing import HTML, write_files
 
-PACKAGES: Final = ("webrtc-shim", "aiortc", "av", "pytest", "hypothesis")
+PACKAGES: Final = ("webrtc-shim", "aiortc", "av", "wrtc", "livekit", "uvloop", "pytest", "hypothesis")
 
 
 class Collector:

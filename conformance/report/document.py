@@ -18,7 +18,7 @@ from conformance.report.schema import (
     Run,
     State,
 )
-from conformance.report.verdict import judge
+from conformance.report.verdict import judge, unproven
 
 WORST_FIRST: Final[tuple[State, ...]] = ("failed", "divergence", "tolerance", "same", "unsupported", "not-run")
 """A cell is what its first state in this order says."""
@@ -29,8 +29,10 @@ _ACRONYMS: Final = {"sdp", "ice", "dtls", "jsep"}
 def make_document(
     tests: Sequence[Result], columns: Sequence[Column], run: Run, backends: Sequence[BackendRecord]
 ) -> ReportDocument:
-    """Judge the tests and lay them out."""
+    """Judge the tests and lay them out; what could not run here for want of something is a limit of the run."""
     tests = sorted(tests, key=lambda test: test["id"])
+    run = run.copy()
+    run["limits"] = [*run["limits"], *unproven(tests)]
     seen = {column["key"]: column for column in columns}
     ordered = sorted(
         seen.values(), key=lambda column: (_KINDS.index(column["kind"]), column["offerer"], column["answerer"])

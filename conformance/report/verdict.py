@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from conformance.report.schema import Column, Result, Run, State, Verdict
+from conformance.requirements import is_for_want
 
 BASELINE: Final = "legacy"
 """What others are to replace, where it was tested too."""
 PASSED: Final[frozenset[State]] = frozenset({"same", "tolerance"})
 RAN: Final[frozenset[State]] = frozenset({"same", "tolerance", "divergence", "failed"})
 _NAMED: Final = 3
-"""How many failures the line names."""
+"""How many failures, or topics, the line names."""
 
 
 def judge(tests: Sequence[Result], columns: Sequence[Column], run: Run) -> Verdict:
@@ -53,6 +54,21 @@ def _claim(tests: Sequence[Result], columns: Sequence[Column], run: Run) -> str:
     if len(names) > 1:
         return f"{_and(names)} conform and work with each other{scope}"
     return f"{_and(names)} conforms{scope}"
+
+
+def unproven(tests: Iterable[Result]) -> list[str]:
+    """Say what could not run for want of a program, a library or a backend, and how to get that."""
+    wanting: dict[str, list[Result]] = {}
+    for test in tests:
+        if test["state"] == "not-run" and is_for_want(test["reason"]):
+            wanting.setdefault(test["reason"], []).append(test)
+    return [f"{_extent(lost)} not proven: {reason}" for reason, lost in wanting.items()]
+
+
+def _extent(tests: Sequence[Result]) -> str:
+    topics = sorted({test["file"].removeprefix("test_").removesuffix(".py").replace("_", " ") for test in tests})
+    named = _and(topics) if len(topics) <= _NAMED else f"{len(topics)} topics"
+    return f"{counted(len(tests), 'test')} of {named}"
 
 
 def backends_that_ran(tests: Iterable[Result], columns: Iterable[Column]) -> list[str]:

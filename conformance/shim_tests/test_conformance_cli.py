@@ -77,9 +77,30 @@ def test_a_failure_is_told_with_the_command_that_repeats_it(tmp_path: Path) -> N
 
 
 def test_a_required_backend_that_is_missing_fails(tmp_path: Path) -> None:
-    done = shim_conformance(tmp_path, "run", "--require-backend=tinny", "--backend=tinny", "--", "-k", "test_dtls")
-    assert done.returncode != 0
-    assert "tinny" in done.stdout
+    done = shim_conformance(tmp_path, "run", "--require-backend=tinny", "--backend=native")
+    assert done.returncode == 2
+    assert "backend tinny is required, but this machine lacks it: " in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_program_or_library_leaves_it_unproven(tmp_path: Path) -> None:
+    (tmp_path / "without_wrtc.py").write_text("import sys\nsys.modules['webrtc'] = None\n")
+    chosen = "test_data_goes_through_the_relay or test_options_are_understood_by_a_library"
+    done = shim_conformance(
+        tmp_path, "run", "--backend=native", "--pairs=same", "--", "-p", "without_wrtc", "-k", chosen,
+        PYTHONPATH=str(tmp_path), PATH=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = document_in(tmp_path / "out" / "conformance")
+    limits = document["run"]["limits"]
+    assert "1 test of relay not proven: coturn is not installed: apt-get install coturn" in limits
+    assert any(
+        limit.startswith("2 tests of interop not proven: wrtc is not installed: pip install ") for limit in limits
+    )
+    assert (document["verdict"]["status"], document["verdict"]["counts"]["same"]) == ("incomplete", 2)
+    log = (tmp_path / "out" / "conformance" / "pytest.log").read_text()
+    assert "reference peer wrtc: missing: wrtc is not installed" in log
+    assert "reference peer aiortc: 1." in log
 
 
 def test_a_crash_is_charged_to_the_test_that_ran(tmp_path: Path) -> None:

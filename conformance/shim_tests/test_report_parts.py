@@ -29,6 +29,9 @@ RUN = Run(
 )  # fmt: skip
 
 
+TURN = "coturn is not installed: apt-get install coturn"
+
+
 def record(state: State, name: str = "test_y", column: str = "native", *, capability: str = "") -> Result:
     facts = Facts(**FACTS)
     facts["id"], facts["capabilities"] = f"test_x.py::{name}[{column}]", [capability] if capability else []
@@ -63,6 +66,39 @@ def test_verdict_speaks_of_what_ran() -> None:
     assert verdict_of(*others).startswith("mine and native conform and work with each other: ")
     assert verdict_of(record("same"), tier="core").startswith("native conforms for CORE: ")
     assert "(no CORE test ran)" in verdict_of(record("same", capability="rtp.dtmf"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "topics", "limit"),
+    [
+        (TURN, ["relay", "relay"], f"2 tests of relay not proven: {TURN}"),
+        (TURN, ["relay", "ice"], f"2 tests of ice and relay not proven: {TURN}"),
+        (
+            "this machine lacks backend x: no.",
+            list("abcde"),
+            "5 tests of 5 topics not proven: this machine lacks backend x: no.",
+        ),
+    ],
+)
+def test_what_could_be_installed_is_a_limit_of_the_verdict(reason: str, topics: list[str], limit: str) -> None:
+    lost = [not_run(reason, topic) for topic in topics]
+    document = make_document([record("same"), *lost], [FACTS["column"]], Run(**RUN), [])
+    assert document["run"]["limits"] == [limit]
+    assert document["verdict"]["status"] == "incomplete"
+    assert document["verdict"]["line"].startswith(f"NOT PROVEN: nothing failed, but not everything ran ({limit})")
+    assert RUN["limits"] == []
+
+
+@pytest.mark.parametrize("reason", ["there is no camera", "backend x does not declare the capability rtp.dtmf"])
+def test_what_cannot_be_had_is_no_limit(reason: str) -> None:
+    document = make_document([record("same"), not_run(reason, "media")], [FACTS["column"]], Run(**RUN), [])
+    assert (document["run"]["limits"], document["verdict"]["status"]) == ([], "ready")
+
+
+def not_run(reason: str, topic: str) -> Result:
+    facts = Facts(**FACTS)
+    facts["file"] = f"test_{topic}.py"
+    return make_record(facts, "not-run", reason)
 
 
 def test_verdict_names_no_more_failures_than_fit() -> None:

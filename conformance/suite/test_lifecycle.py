@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from conformance.asserts import Arrivals, Trace, connect, link, local_of, negotiate, opened, reach
 from conformance.media import media_track
-from conformance.requirements import spec
+from conformance.requirements import NOT_INSTALLED, spec
 from conformance.scenes import described
 from conformance.targets import Pair, Peers, Target
 from shim import InvalidStateError, RTCDataChannel, RTCIceCandidate, RTCPeerConnection
@@ -194,7 +196,11 @@ def test_several_loops_one_after_another(pair: Pair) -> None:
 @pytest.fixture(scope="module")
 def uvloop() -> Any:
     """Load uvloop, and let it make what it keeps for the life of the process."""
-    loaded = pytest.importorskip("uvloop")
+    if sys.platform == "win32":
+        pytest.skip("uvloop does not exist for Windows")
+    if find_spec("uvloop") is None:
+        pytest.skip(f"uvloop {NOT_INSTALLED}: pip install uvloop")
+    loaded = import_module("uvloop")
     with asyncio.Runner(loop_factory=loaded.new_event_loop) as runner:
         runner.run(asyncio.sleep(0))
     return loaded

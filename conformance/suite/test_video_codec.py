@@ -374,7 +374,7 @@ def test_missing_codec_is_a_missing_capability(target: Target, codec: str) -> No
     from shim import video_codecs
 
     if not {Component.VIDEO_ENCODE, Component.VIDEO_DECODE} <= target.info.components:
-        pytest.skip(f"backend {target} does not declare the components")
+        pytest.skip(f"backend {target} {NOT_DECLARED} of both components")
     codecs = video_codecs(backend=target.name)
     if codec not in codecs.encode:
         with pytest.raises(CapabilityError, match=codec):

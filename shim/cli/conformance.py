@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -53,11 +53,13 @@ def run(
     130 after Ctrl-C. A part of the suite (-k, --pairs) can pass, but its verdict is NOT PROVEN.
 
     :raises NotSupportedError: the suite's own dependencies are not installed.
+    :raises BackendUnavailableError: this machine lacks a backend that is required.
     """
     from rich.console import Console
 
     _check_choice("--pairs", pairs, ("all", "same", "cross"))
     _check_choice("--tier", tier, ("core", "full"))
+    _check_present(require_backend or ())
     options = [f"--backend={name}" for name in backend or ()]
     options += [f"--require-backend={name}" for name in require_backend or ()]
     options += [f"--pairs={pairs}", f"--conformance-tier={tier}", f"--conformance-report={html}"]
@@ -211,6 +213,25 @@ def _report_death(status: int, folder: Path) -> None:
 def _check_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise typer.BadParameter(f"{option} is one of {', '.join(choices)} (got {value!r})")
+
+
+def _check_present(required: Iterable[str]) -> None:
+    """Refuse to start without a backend that is required: thousands of tests would say the same."""
+    from shim._core.registry import get_registry
+    from shim.spi.errors import BackendUnavailableError, FlagConfigError
+
+    for name in required:
+        try:
+            probe = get_registry().probe(name)
+            why = None if probe.available else f"{probe.reason} {get_registry().how_to_get(name)}".strip()
+        except (BackendUnavailableError, FlagConfigError) as exc:
+            why = str(exc)
+        if why is not None:
+            raise BackendUnavailableError(
+                f"backend {name} is required, but this machine lacks it: {why}. Without --require-backend={name} "
+                "the others are tested",
+                backend=name,
+            )
 
 
 def _load(path: Path) -> dict[str, Any]:
