@@ -66,6 +66,7 @@ async def test_later_offer_and_answer_follow_the_grammar(peers: Peers, pair: Pai
 
 
 @GRAMMAR
+@requires(Capability.ICE_RESTART)
 async def test_offer_of_a_restart_follows_the_grammar(peers: Peers, target: Target) -> None:
     offerer, answerer = _fill(trickling(peers, target)), trickling(peers, target)
     await negotiate(offerer, answerer)
