@@ -6,6 +6,7 @@ import os
 import time
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import av
@@ -15,7 +16,7 @@ from backends.native.codec_hardware import Found, find_encoder
 from backends.native.codec_libraries import LAYER_PATTERNS, LIBRARIES, NEVER, Library, RateChange, silence_svt
 from backends.native.codec_pace import Pace
 from backends.native.codec_presets import faster_than, preset_of, usual_speed
-from backends.native.video_encoders import PictureFilter
+from backends.native.picture_filter import PictureFilter
 from shim.spi.engines import CodecImplementation, EncodedVideo, EncoderSettings
 from shim.spi.errors import CapabilityError, OperationError
 
@@ -31,7 +32,7 @@ LARGEST_PACE: Final = 8.0
 NOTICED: Final = 0.1
 """Of a bit rate: a smaller change is not worth a key frame."""
 THREADED: Final = 640 * 360
-"""Pixels: threads for less cost more than they bring."""
+"""Pixels for a thread: threads for less cost more than they bring."""
 DELIMITER: Final = b"\x12\x00"
 """A temporal delimiter of AV1."""
 
@@ -43,17 +44,34 @@ class _Pending:
     layer: int
 
 
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """How a picture is to be encoded.
+
+    :param size: width and height.
+    :param pts: told back with what is made of it, in units of `time_base`.
+    :param now: its time for the control of the bit rate, in seconds.
+    """
+
+    size: tuple[int, int]
+    pts: int
+    time_base: Fraction
+    now: Fraction
+    key_frame: bool = False
+
+
 LAYERED: Final = Found("", "software, for the temporal layers")
 
 
 class NativeVideoEncoder:
     """The encoder of :mod:`shim.spi.engines`.
 
+    :param library: other than the usual one of the codec.
     :raises CapabilityError: the codec has no such layers or size here, or the required hardware is not there.
     """
 
-    def __init__(self, settings: EncoderSettings) -> None:
-        self._library = library_for(settings)
+    def __init__(self, settings: EncoderSettings, library: Library | None = None) -> None:
+        self._library = library or library_for(settings)
         self._settings = settings
         self._found = find_encoder(settings.codec, settings.hardware) if settings.temporal_layers == 1 else LAYERED
         self._change = RateChange.KEY_FRAME if self._found.name else self._library.rate_change
@@ -76,21 +94,41 @@ class NativeVideoEncoder:
         words = preset_of(self._settings.codec, self._speed).words
         return CodecImplementation(self._library.name, False, self._found.reason + self._steps, words)
 
+    @property
+    def settings(self) -> EncoderSettings:
+        """What it does now."""
+        return self._settings
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the last picture."""
+        return self._opened.width, self._opened.height
+
+    @property
+    def behind(self) -> bool:
+        """Whether the machine is too slow for the usual quality, or for any."""
+        return bool(self._steps) or self._pace.late
+
     def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
         """See :meth:`shim.spi.engines.VideoEncoder.encode`."""
+        pts, time_base = frame.pts or 0, frame.time_base or TIME_BASE
+        return self.shoot(frame, Shot(self._size(frame), pts, time_base, pts * time_base, key_frame))
+
+    def shoot(self, frame: VideoFrame, shot: Shot) -> list[EncodedVideo]:
+        """Encode a picture like this, whatever its own size and time are."""
         started = time.perf_counter()
         interval = self._settings.key_interval
-        is_key = key_frame or (interval is not None and self._since_key >= interval)
-        context = self._ready(self._size(frame), is_key=is_key)
+        is_key = shot.key_frame or (interval is not None and self._since_key >= interval)
+        context = self._ready(shot.size, is_key=is_key)
         own = self._filter.convert(frame, context.width, context.height)
         if self._found.pixels != own.format.name:
             own = own.reformat(format=self._found.pixels)
         own.pict_type = PictureType.I if is_key or not self._since_key else PictureType.NONE
         self._since_key = 0 if is_key else self._since_key
-        own.pts, own.duration, own.time_base = *self._ticks(frame), TIME_BASE
+        own.pts, own.duration, own.time_base = *self._ticks(shot.now), TIME_BASE
         pattern = LAYER_PATTERNS[self._settings.temporal_layers]
         layer = pattern[self._since_key % len(pattern)]
-        self._pending[own.pts] = _Pending(frame.pts or 0, frame.time_base or TIME_BASE, layer)
+        self._pending[own.pts] = _Pending(shot.pts, shot.time_base, layer)
         self._since_key += 1
         left, self._left = self._left, []
         encoded = left + self._packets(context, own)
@@ -102,18 +140,24 @@ class NativeVideoEncoder:
 
         AV1 and H265 pay with a key frame for more than a tenth; H264 only for more than it has had since the last one.
         """
+        outdated = self.costs_key_frame(bitrate, framerate)
         self._settings = replace(self._settings, bitrate=bitrate, framerate=framerate)
-        if self._context is None:
-            return
-        wanted, opened = _per_picture(self._settings), _per_picture(self._opened)
-        if self._change is RateChange.CLOCK:
-            outdated = not 1 / LARGEST_PACE <= bitrate / self._opened.bitrate <= LARGEST_PACE
-        elif self._change is RateChange.DOWNWARDS and wanted <= opened:
-            self._context.bit_rate, outdated = round(wanted * self._opened.framerate), False
-        else:
-            outdated = abs(wanted - opened) > NOTICED * opened
         if outdated:
             self._left += self.flush()
+        elif self._context is not None and self._change is RateChange.DOWNWARDS:
+            rate = min(_per_picture(self._settings), _per_picture(self._opened)) * self._opened.framerate
+            self._context.bit_rate = round(rate)
+
+    def costs_key_frame(self, bitrate: int, framerate: float) -> bool:
+        """Tell whether these rates could not be had from the encoder as it is open."""
+        if self._context is None:
+            return False
+        if self._change is RateChange.CLOCK:
+            return not 1 / LARGEST_PACE <= bitrate / self._opened.bitrate <= LARGEST_PACE
+        wanted, opened = bitrate / framerate, _per_picture(self._opened)
+        if self._change is RateChange.DOWNWARDS and wanted <= opened:
+            return False
+        return abs(wanted - opened) > NOTICED * opened
 
     def flush(self) -> list[EncodedVideo]:
         """See :meth:`shim.spi.engines.VideoEncoder.flush`."""
@@ -129,7 +173,8 @@ class NativeVideoEncoder:
 
     def _usual_speed(self, pixels: int) -> int:
         cores = max(1, _cores(self._settings) - self._library.spins)
-        return usual_speed(self._settings.codec, pixels, self._settings.framerate, cores)
+        usual = usual_speed(self._settings.codec, pixels, self._settings.framerate, cores)
+        return max(usual, self._library.least_speed)
 
     def _size(self, frame: VideoFrame) -> tuple[int, int]:
         check_size(self._settings.codec, frame.width, frame.height)
@@ -138,11 +183,11 @@ class NativeVideoEncoder:
     def _ready(self, size: tuple[int, int], *, is_key: bool) -> av.VideoCodecContext:
         """Return the open encoder, a new one if it cannot go on."""
         context = self._context
-        same = (self._opened.width, self._opened.height) == size
+        same = self.size == size
         if context is not None and same and not (is_key and self._breaks_layers()):
             return context
         if not same and self._settings.speed is None:
-            self._speed = self._usual_speed(size[0] * size[1])
+            self._speed, self._steps = self._usual_speed(size[0] * size[1]), ""
         self._left += self.flush()
         self._context = self._open(replace(self._settings, width=size[0], height=size[1]))
         return self._context
@@ -163,13 +208,12 @@ class NativeVideoEncoder:
         options = self._library.options(sized) | dict(preset_of(sized.codec, self._speed).options)
         return opened(self._library.name, sized, options, spare=self._library.spins)
 
-    def _ticks(self, frame: VideoFrame) -> tuple[int, int]:
+    def _ticks(self, now: Fraction) -> tuple[int, int]:
         """Return the encoder's time of a picture, and how long it lasts.
 
         The rate control of libvpx counts bits per second of these times. A clock at another pace is another bit rate,
         at once and without a key frame.
         """
-        now = (frame.pts or 0) * (frame.time_base or TIME_BASE)
         passed = 1 / self._settings.framerate if self._last is None else min(float(now - self._last), LONGEST_GAP)
         pace = self._settings.bitrate / self._opened.bitrate if self._change is RateChange.CLOCK else 1.0
         ticks = max(1, round(passed * pace * TICKS))
@@ -255,8 +299,8 @@ def opened(
     context.pix_fmt, context.time_base = pixels, TIME_BASE
     context.framerate = Fraction(settings.framerate).limit_denominator(1001)
     context.gop_size = NEVER
-    threaded = settings.width * settings.height >= THREADED
-    context.thread_count = max(1, _cores(settings) - spare) if threaded else 1
+    useful = ceil(settings.width * settings.height / THREADED)
+    context.thread_count = max(1, min(_cores(settings) - spare, useful))
     context.options = options
     try:
         context.open()

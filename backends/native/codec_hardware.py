@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import av
-import numpy as np
 from av.codec.hwaccel import HWAccel, hwdevices_available
 
 from shim.spi.engines import Hardware, VideoCodec
@@ -261,6 +260,8 @@ def trial_packets(candidate: Found) -> list[Packet[Any]]:
     context.width = context.height = TRIAL_SIDE
     context.bit_rate, context.pix_fmt, context.options = 500_000, candidate.pixels, dict(candidate.options)
     context.time_base, context.framerate = Fraction(1, 30), Fraction(30)
-    frame = av.VideoFrame.from_ndarray(np.full((TRIAL_SIDE * 3 // 2, TRIAL_SIDE), 128, np.uint8), candidate.pixels)
+    frame = av.VideoFrame(TRIAL_SIDE, TRIAL_SIDE, candidate.pixels)
+    for plane in frame.planes:
+        plane.update(bytes([128]) * plane.buffer_size)
     frame.pts = 0
     return [*context.encode(frame), *context.encode(None)]

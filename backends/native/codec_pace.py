@@ -20,6 +20,8 @@ class Pace:
     def __init__(self) -> None:
         self._times: deque[float] = deque(maxlen=WINDOW)
         self._wait = 0
+        self.late = False
+        """Whether the last pictures took longer than there is time for them."""
 
     def note(self, seconds: float, interval: float) -> bool:
         """Note what a picture took; returns whether it is too slow, and then begins anew.
@@ -29,7 +31,10 @@ class Pace:
         """
         self._times.append(seconds)
         self._wait = max(0, self._wait - 1)
-        if self._wait or len(self._times) < WINDOW or median(self._times) <= TOO_SLOW * interval:
+        if len(self._times) < WINDOW:
+            return False
+        self.late = median(self._times) > TOO_SLOW * interval
+        if self._wait or not self.late:
             return False
         self._times.clear()
         self._wait = PATIENCE * WINDOW

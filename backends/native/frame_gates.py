@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median
 from typing import Final
 
 CLOCK_RATE: Final = 90000
 BURST_SECONDS: Final = 0.5
 """What a key frame may take in advance, in seconds of the limit."""
+
+
+USUAL_RATE: Final = 30.0
+"""Pictures per second, of a source that is not known yet."""
+RATES: Final = 1.0, 240.0
+"""Least and most pictures per second that an encoder is told."""
+SAME_RATE: Final = 0.1
+"""By which a frame rate may differ from the one told before: no clock is exact."""
+
+
+class Cadence:
+    """Tells at which rate frames come."""
+
+    def __init__(self) -> None:
+        self._gaps: deque[int] = deque(maxlen=15)
+        self._last: int | None = None
+        self._rate = USUAL_RATE
+
+    def note(self, tick: int) -> float:
+        """Note a frame; return frames per second, which is the usual rate until there were a few."""
+        if self._last is not None:
+            self._gaps.append(max(1, tick - self._last))
+        self._last = tick
+        if len(self._gaps) * 2 > (self._gaps.maxlen or 0):
+            least, most = RATES
+            rate = min(max(CLOCK_RATE / median(self._gaps), least), most)
+            self._rate = rate if abs(rate - self._rate) > SAME_RATE * self._rate else self._rate
+        return self._rate
 
 
 class FrameGate:

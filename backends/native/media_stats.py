@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from aiortc import clock
 from aiortc.rtcrtpreceiver import StreamStatistics
@@ -17,6 +18,9 @@ from aiortc.stats import (
 from backends.native.decoding import DecodeCounters
 from backends.native.reports import ReceptionReports
 from backends.native.rtp_stream import RemoteReports, RtpStream
+
+if TYPE_CHECKING:
+    from backends.native.video_encoders import Limitation
 
 
 @dataclass(slots=True)
@@ -46,6 +50,25 @@ class OutboundCounters:
     encode_seconds: float = 0.0
     width: int = 0
     height: int = 0
+
+
+class Limitations:
+    """How long the quality of what is sent was limited, and by what (webrtc-stats, RTCQualityLimitationReason)."""
+
+    def __init__(self) -> None:
+        self._reason: Limitation = "none"
+        self._since: float | None = None
+        self._seconds = dict.fromkeys(("none", "cpu", "bandwidth", "other"), 0.0)
+
+    def note(self, reason: Limitation, now: float) -> None:
+        """Note what limits it from now on, seconds of a monotonic clock."""
+        if self._since is not None:
+            self._seconds[self._reason] += now - self._since
+        self._reason, self._since = reason, now
+
+    def members(self) -> dict[str, object]:
+        """Return the members of RTCOutboundRtpStreamStats."""
+        return {"qualityLimitationReason": self._reason, "qualityLimitationDurations": dict(self._seconds)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from backends.native.frame_gates import FrameGate
 from backends.native.media_sources import MediaData, SourceFeed
 from backends.native.media_stats import (
     Identity,
+    Limitations,
     OutboundCounters,
     outbound_members,
     outbound_report,
@@ -96,6 +97,7 @@ class MediaSender(RtpSenderEnd):
         self._remote = RemoteReports()
         self._rate = FrameRate()
         self._counters = OutboundCounters()
+        self._limitations = Limitations()
         self._transform = SenderTransform("audio" if kind == "audio" else "video", self.ssrc)
 
     # --- what the session calls ---
@@ -313,12 +315,14 @@ class MediaSender(RtpSenderEnd):
         if self._executor is None:
             self._executor = ThreadPoolExecutor(1, thread_name_prefix="native-encoder")
         loop = asyncio.get_running_loop()
-        frame = await loop.run_in_executor(self._executor, encoder.encode, data, tick, picture, now)
-        self._note_encoded(now, 1)
-        self._counters.key_frames += frame.key
+        frames = await loop.run_in_executor(self._executor, encoder.encode, data, tick, picture, now)
+        self._note_encoded(now, len(frames))
+        self._limitations.note(encoder.limitation, now)
+        for frame in frames:
+            self._counters.key_frames += frame.key
+            self._counters.width, self._counters.height = frame.width, frame.height
         self._force_key = self._transform.take_dropped() or self._force_key
-        self._counters.width, self._counters.height = frame.width, frame.height
-        return [frame]
+        return frames
 
     def _create_encoder(self) -> AudioEncoder | VideoEncoder:
         assert self._codec is not None
@@ -435,4 +439,5 @@ class MediaSender(RtpSenderEnd):
         if isinstance(self._encoder, VideoEncoder):
             pixels = self._counters.width * self._counters.height
             stats["targetBitrate"] = self._encoder.target.value(pixels, self._encoding.max_bitrate)
+            stats |= self._limitations.members() | {"encoderImplementation": self._encoder.implementation}
         return stats

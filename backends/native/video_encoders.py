@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-import fractions
-import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from fractions import Fraction
+from typing import Any, Final, Literal
 
-import av
-from aiortc.codecs.vpx import number_of_threads
 from av import Packet, VideoFrame
-from av.filter import Graph
-from av.video.frame import PictureType
 
+from backends.native.codec_encoder import NativeVideoEncoder, Shot
+from backends.native.codec_libraries import library_for_calls
 from backends.native.encoded import EncodedFrame
-from backends.native.frame_gates import CLOCK_RATE, BitBucket
+from backends.native.frame_gates import CLOCK_RATE, BitBucket, Cadence
 from backends.native.payloads import packetize_h264, packetize_vp8, unpack_h264
 from backends.native.payloads_av1 import packetize_av1
 from backends.native.payloads_vp9 import packetize_vp9
 from backends.native.timeline import TimeBase, Timeline
-from backends.native.video_convert import Form, copied
-from shim.spi.engines import BitrateBounds
+from shim.spi.engines import BitrateBounds, EncodedVideo, EncoderSettings, VideoCodec
 
-TIME_BASE: Final = fractions.Fraction(1, CLOCK_RATE)
+TIME_BASE: Final = Fraction(1, CLOCK_RATE)
 BITRATE_FLOOR: Final = 30_000
-REBUILD_STEP: Final = 0.15
-REBUILD_INTERVAL: Final = 2.0
-AV1_LEAST: Final = 64
-"""Pixels that SVT-AV1 wants on each side."""
+PATIENCE: Final = 2.0
+"""Seconds between a key frame and one that only makes room for a higher bit rate."""
+Limitation = Literal["none", "cpu", "bandwidth"]
+"""RTCQualityLimitationReason of webrtc-stats, those that occur here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +39,6 @@ class Picture:
     force_key: bool = False
     scale: float = 1.0
     max_bitrate: int | None = None
-
-
-class PictureFilter:
-    """Converts frames to yuv420p of a wanted size, without touching the frames it is given.
-
-    A frame that fits is passed on by reference.
-    """
-
-    def __init__(self) -> None:
-        self._key: tuple[int, int, str, int, int] | None = None
-        self._graph: Graph | None = None
-
-    def convert(self, frame: VideoFrame, width: int, height: int) -> VideoFrame:
-        """Return a frame of its own; one that is a pixel too large on a side is cropped, others are scaled."""
-        key = frame.width, frame.height, frame.format.name, width, height
-        if self._graph is None or key != self._key:
-            self._key, self._graph = key, self._build(*key)
-        self._graph.push(frame)
-        output = self._graph.pull()
-        assert isinstance(output, VideoFrame)
-        if output.planes[0].line_size < 0:
-            # SVT-AV1 does not take rows that begin with the last.
-            return copied(output, Form(output.format.name, width, height))
-        return output
-
-    def _build(self, width: int, height: int, pixels: str, to_width: int, to_height: int) -> Graph:
-        graph = Graph()
-        graph.threads = 1
-        chain = [graph.add_buffer(width=width, height=height, format=av.VideoFormat(pixels), time_base=TIME_BASE)]
-        if (width, height) == (to_width, to_height):
-            pass
-        elif width - to_width in (0, 1) and height - to_height in (0, 1):
-            chain.append(graph.add("crop", f"{to_width}:{to_height}:0:0"))
-        else:
-            chain.append(graph.add("scale", f"{to_width}:{to_height}"))
-        graph.link_nodes(*chain, graph.add("format", "yuv420p"), graph.add("buffersink")).configure()
-        return graph
 
 
 class BitrateTarget:
@@ -101,10 +60,19 @@ class BitrateTarget:
 
         :param cap: limit of the encoding; it may also raise the default limit of the connection.
         """
-        low, start, high = self._defaults
+        return self._within(self.estimate or self._start(pixels), pixels, cap)
+
+    def is_held(self, pixels: int, cap: int | None) -> bool:
+        """Tell whether the estimate is below what would be spent without one."""
+        return self.value(pixels, cap) < self._within(self._start(pixels), pixels, cap)
+
+    def _start(self, pixels: int) -> int:
+        return self._bounds.start or max(self._defaults[1], pixels * 9 // 10)
+
+    def _within(self, wanted: int, pixels: int, cap: int | None) -> int:
+        low, _, high = self._defaults
         most = self._bounds.max or max(cap or 0, high, 3 * pixels)
         least = min(low if self._bounds.min is None else self._bounds.min, most)
-        wanted = self.estimate or self._bounds.start or max(start, pixels * 9 // 10)
         return max(BITRATE_FLOOR, min(max(least, min(wanted, most)), cap or most))
 
     def limit(self, cap: int | None) -> int | None:
@@ -125,18 +93,20 @@ class VideoEncoder:
     `transform` takes each frame, its tick and whether it is a key frame, and returns what is packetised of it.
     """
 
+    codec: VideoCodec
     defaults: tuple[int, int, int]
-    even = False
 
     def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
         self._limit = payload_size
         self._timeline = Timeline(CLOCK_RATE)
-        self._filter = PictureFilter()
-        self._codec: av.VideoCodecContext | None = None
+        self._library = library_for_calls(self.codec)
+        self._core: NativeVideoEncoder | None = None
         self._built_at = 0.0
         self._bucket = BitBucket()
+        self._cadence = Cadence()
         self._last_tick = 0
         self._hidden = 0
+        self._held = False
         self.target = BitrateTarget(bounds, *self.defaults)
         self.transform: Callable[[bytes, int, bool], bytes] = lambda data, tick, key: data
 
@@ -144,6 +114,21 @@ class VideoEncoder:
     def clock_rate(self) -> int:
         """Ticks per second of `EncodedFrame.timestamp`."""
         return CLOCK_RATE
+
+    @property
+    def implementation(self) -> str | None:
+        """What encodes, and at which setting; `None` before the first picture."""
+        if self._core is None:
+            return None
+        found = self._core.implementation
+        return f"{found.name} {found.speed}".rstrip()
+
+    @property
+    def limitation(self) -> Limitation:
+        """What keeps the quality down: a machine that is too slow for the usual one, or what the remote can receive."""
+        if self._core is not None and self._core.behind:
+            return "cpu"
+        return "bandwidth" if self._held else "none"
 
     def restart(self) -> None:
         """Expect frames of another source."""
@@ -165,24 +150,24 @@ class VideoEncoder:
         self._last_tick = tick
         return admitted
 
-    def encode(self, frame: VideoFrame, tick: int, picture: Picture, now: float) -> EncodedFrame:
-        """Encode a frame.
+    def encode(self, frame: VideoFrame, tick: int, picture: Picture, now: float) -> list[EncodedFrame]:
+        """Encode a frame; returns it, and those that the encoder still held where it had to be opened anew.
 
-        :raises av.FFmpegError: the frame cannot be converted.
+        :raises OperationError: the frame cannot be encoded.
         """
-        width, height = self._size(frame, picture.scale)
-        bitrate = self.target.value(width * height, picture.max_bitrate)
-        if self._codec is None or self._outdated(self._codec, width, height, bitrate, now):
-            self._codec, self._built_at = self._create(width, height, bitrate), now
-        own = self._filter.convert(frame, width, height)
-        own.pts, own.time_base = tick - self._hidden, TIME_BASE
-        own.pict_type = PictureType.I if picture.force_key else PictureType.NONE
-        packets = self._codec.encode(own)
-        data = b"".join(bytes(packet) for packet in packets)
-        self._bucket.add(len(data))
-        key = any(packet.is_keyframe for packet in packets)
-        data = self.transform(data, tick, key)
-        return EncodedFrame(self._packetize(data, key=key), tick, key, width=width, height=height)
+        size, seen = self._size(frame, picture.scale), tick - self._hidden
+        pixels, framerate = size[0] * size[1], self._cadence.note(seen)
+        bitrate = self.target.value(pixels, picture.max_bitrate)
+        self._held = self.target.is_held(pixels, picture.max_bitrate)
+        core = self._ready(size, bitrate, framerate, now)
+        shot = Shot(size, tick, TIME_BASE, Fraction(seen, CLOCK_RATE), picture.force_key)
+        return [self._sent(chunk) for chunk in core.shoot(frame, shot)]
+
+    def _sent(self, chunk: EncodedVideo) -> EncodedFrame:
+        self._bucket.add(len(chunk.data))
+        key = chunk.key_frame
+        payloads = self._packetize(self.transform(chunk.data, chunk.pts, key), key=key)
+        return EncodedFrame(payloads, chunk.pts, key, width=chunk.width, height=chunk.height)
 
     def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
         """Take a packet that is encoded already."""
@@ -191,37 +176,34 @@ class VideoEncoder:
 
     def reset(self) -> None:
         """Start over with a key frame, after an error."""
-        self._codec = None
-        self._filter = PictureFilter()
+        self._core = None
 
     def _size(self, frame: VideoFrame, scale: float) -> tuple[int, int]:
+        width, height = frame.width, frame.height
         if scale > 1:
-            return max(2, int(frame.width / scale) & ~1), max(2, int(frame.height / scale) & ~1)
-        if self.even:
-            return max(2, frame.width & ~1), max(2, frame.height & ~1)
-        return frame.width, frame.height
+            width, height = max(2, int(width / scale) & ~1), max(2, int(height / scale) & ~1)
+        return self._library.fitting(width, height)
 
-    def _outdated(self, codec: av.VideoCodecContext, width: int, height: int, bitrate: int, now: float) -> bool:
-        if (codec.width, codec.height) != (width, height):
-            return True
-        built = codec.bit_rate or 1
-        # The libraries take no other rate while they run, and a new context costs a key frame.
-        patient = bitrate > built and now - self._built_at < REBUILD_INTERVAL
-        return abs(bitrate - built) > REBUILD_STEP * built and not patient
+    def _ready(self, size: tuple[int, int], bitrate: int, framerate: float, now: float) -> NativeVideoEncoder:
+        if self._core is None:
+            settings = EncoderSettings(self.codec, *size, bitrate, framerate)
+            self._core, self._built_at = NativeVideoEncoder(settings, self._library), now
+        else:
+            self._set_rates(self._core, bitrate, framerate, now, resized=size != self._core.size)
+        return self._core
 
-    def _context(self, name: str, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        codec = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
-        codec.width, codec.height, codec.bit_rate = width, height, bitrate
-        codec.pix_fmt = "yuv420p"
-        codec.time_base = TIME_BASE
-        codec.framerate = fractions.Fraction(30)
-        codec.gop_size = 3000
-        # Fewer threads than cores: those of libvpx spin while they wait for each other.
-        codec.thread_count = number_of_threads(width * height, os.cpu_count() or 1)
-        return codec
-
-    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        raise NotImplementedError
+    def _set_rates(
+        self, core: NativeVideoEncoder, bitrate: int, framerate: float, now: float, *, resized: bool
+    ) -> None:
+        had = core.settings
+        if (bitrate, framerate) == (had.bitrate, had.framerate):
+            return
+        if resized or core.costs_key_frame(bitrate, framerate):
+            more = bitrate / framerate > had.bitrate / had.framerate
+            if more and not resized and now - self._built_at < PATIENCE:
+                return
+            self._built_at = now
+        core.set_rates(bitrate, framerate)
 
     def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         raise NotImplementedError
@@ -230,28 +212,12 @@ class VideoEncoder:
 class Vp8Encoder(VideoEncoder):
     """VP8 by libvpx, constant bit rate, no look-ahead."""
 
+    codec = "VP8"
     defaults = 250_000, 500_000, 1_500_000
 
     def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
         super().__init__(payload_size, bounds)
         self._picture_id = random.randrange(1 << 15)
-
-    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        codec = self._context("libvpx", width, height, bitrate)
-        codec.qmin, codec.qmax = 2, 56
-        codec.options = {
-            "bufsize": str(bitrate),
-            "minrate": str(bitrate),
-            "maxrate": str(bitrate),
-            "cpu-used": "-6",
-            "deadline": "realtime",
-            "lag-in-frames": "0",
-            "noise-sensitivity": "4",
-            "overshoot-pct": "15",
-            "undershoot-pct": "100",
-            "static-thresh": "1",
-        }
-        return codec
 
     def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         self._picture_id = (self._picture_id + 1) & 0x7FFF
@@ -261,26 +227,13 @@ class Vp8Encoder(VideoEncoder):
 class H264Encoder(VideoEncoder):
     """H264 constrained baseline by x264, no look-ahead."""
 
+    codec = "H264"
     defaults = 500_000, 1_000_000, 3_000_000
-    even = True
 
     def pack(self, packet: Packet[Any], tick: int) -> EncodedFrame:
         encoded = super().pack(packet, tick)
         encoded.key = any(unpack_h264(payload).key for payload in encoded.payloads)
         return encoded
-
-    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        codec = self._context("libx264", width, height, bitrate)
-        codec.profile = "Baseline"
-        codec.options = {
-            "preset": "veryfast",
-            "tune": "zerolatency",
-            "sc_threshold": "0",
-            "maxrate": str(bitrate),
-            "bufsize": str(bitrate),
-            **({"level": "31"} if width * height <= 1280 * 720 else {}),
-        }
-        return codec
 
     def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         return packetize_h264(data, self._limit)
@@ -289,28 +242,12 @@ class H264Encoder(VideoEncoder):
 class Vp9Encoder(VideoEncoder):
     """VP9 profile 0 by libvpx, constant bit rate, no look-ahead."""
 
+    codec = "VP9"
     defaults = 250_000, 500_000, 1_500_000
 
     def __init__(self, payload_size: int, bounds: BitrateBounds) -> None:
         super().__init__(payload_size, bounds)
         self._picture_id = random.randrange(1 << 15)
-
-    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        codec = self._context("libvpx-vp9", width, height, bitrate)
-        codec.qmin, codec.qmax = 2, 56
-        codec.options = {
-            "bufsize": str(bitrate),
-            "minrate": str(bitrate),
-            "maxrate": str(bitrate),
-            "cpu-used": "8",
-            "deadline": "realtime",
-            "lag-in-frames": "0",
-            "aq-mode": "3",
-            "row-mt": "1",
-            "tile-columns": "2",
-            "static-thresh": "1",
-        }
-        return codec
 
     def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         self._picture_id = (self._picture_id + 1) & 0x7FFF
@@ -320,19 +257,8 @@ class Vp9Encoder(VideoEncoder):
 class Av1Encoder(VideoEncoder):
     """AV1 main profile by SVT-AV1 in its real-time mode: one packet for each frame, at once."""
 
+    codec = "AV1"
     defaults = 150_000, 400_000, 1_500_000
-    even = True
-
-    def _create(self, width: int, height: int, bitrate: int) -> av.VideoCodecContext:
-        # The library prints its settings, and at its end a complaint about none, unless this says fatal errors only.
-        os.environ.setdefault("SVT_LOG", "0")
-        codec = self._context("libsvtav1", width, height, bitrate)
-        codec.options = {"preset": "12", "svtav1-params": "pred-struct=1:rc=2:rtc=1"}
-        return codec
-
-    def _size(self, frame: VideoFrame, scale: float) -> tuple[int, int]:
-        width, height = super()._size(frame, scale)
-        return max(width, AV1_LEAST), max(height, AV1_LEAST)
 
     def _packetize(self, data: bytes, *, key: bool) -> list[bytes]:
         return packetize_av1(data, self._limit, key=key)

@@ -139,7 +139,7 @@ def test_a_lower_bit_rate_makes_less_data_without_delay(make: type[VideoEncoder]
             frame = picture(index, 320, 240)
             noise = bytes((i * i * (index + 3) >> 4) & 0xFF for i in range(frame.planes[0].buffer_size))
             frame.planes[0].update(noise)
-            encoded = encoder.encode(frame, index * 3000, Picture(max_bitrate=cap), index / 30)
+            (encoded,) = encoder.encode(frame, index * 3000, Picture(max_bitrate=cap), index / 30)
             assert encoded.payloads
             total += sum(map(len, encoded.payloads))
         sizes.append(total)
@@ -193,7 +193,8 @@ def test_encoder_keeps_to_a_limit_with_pictures_that_it_cannot_encode_in_it(code
         tick, now = index * 3000, index / 30
         if encoder.admits(tick, 200_000, now):
             noise = VideoFrame.from_ndarray(random.integers(0, 256, (180, 160), np.uint8), format="yuv420p")
-            bits.append(8 * sum(map(len, encoder.encode(noise, tick, Picture(max_bitrate=200_000), now).payloads)))
+            (encoded,) = encoder.encode(noise, tick, Picture(max_bitrate=200_000), now)
+            bits.append(8 * sum(map(len, encoded.payloads)))
             last = now
     assert sum(bits[:-1]) <= 1.1 * 200_000 * (last + BURST_SECONDS)
     assert len(bits) > 20
@@ -224,10 +225,8 @@ def test_opus_stays_within_what_the_remote_takes() -> None:
 def test_decoding_that_cannot_keep_up_drops_to_a_key_frame() -> None:
     async def test() -> None:
         encoder = Vp8Encoder(1200, BitrateBounds())
-        key = b"".join(
-            unpack("video/vp8", payload).data
-            for payload in encoder.encode(picture(), encoder.tick(0, MS, 0.0), Picture(True), 0.0).payloads
-        )
+        (encoded,) = encoder.encode(picture(), encoder.tick(0, MS, 0.0), Picture(True), 0.0)
+        key = b"".join(unpack("video/vp8", payload).data for payload in encoded.payloads)
         hold, outlet, wanted = threading.Event(), Outlet(), []
 
         class SlowSink:
@@ -260,8 +259,8 @@ def test_damaged_frames_are_reported_and_decoding_goes_on() -> None:
     outlet = Outlet()
     decoder = FrameDecoder(outlet, lambda: failures.append(1))
     encoder = Vp8Encoder(1200, BitrateBounds())
-    payloads = encoder.encode(picture(), encoder.tick(0, MS, 0.0), Picture(True), 0.0).payloads
-    good = b"".join(unpack("video/vp8", payload).data for payload in payloads)
+    (encoded,) = encoder.encode(picture(), encoder.tick(0, MS, 0.0), Picture(True), 0.0)
+    good = b"".join(unpack("video/vp8", payload).data for payload in encoded.payloads)
     decoder.decode("video/vp8", MediaFrame(0, 97, b"\x00garbage", key=True), 0)
     decoder.decode("video/vp8", MediaFrame(0, 97, good, key=True), 3000)
     assert failures == [1]

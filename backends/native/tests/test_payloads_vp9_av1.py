@@ -159,7 +159,7 @@ def test_a_picture_goes_from_encoder_to_decoder(mime: str) -> None:
         frame = av.VideoFrame(160, 120, "yuv420p")
         for plane, level in zip(frame.planes, (60 * index + 20, 128, 128), strict=True):
             plane.update(bytes([level]) * plane.buffer_size)
-        encoded = encoder.encode(frame, 3000 * index, Picture(force_key=index == 2), float(index))
+        (encoded,) = encoder.encode(frame, 3000 * index, Picture(force_key=index == 2), float(index))
         read = [unpack(mime.lower(), payload) for payload in encoded.payloads]
         keys.append((encoded.key, read[0].key))
         (decoded,) = decoder.decode(b"".join(part.data for part in read), 3000 * index)
