@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from conformance.netsim import NetworkMaker
     from conformance.report.evidence import Evidence
 
+DEFAULT_SEED: Final = 1
+NIGHTLY: Final = "nightly"
+"""The profile of hypothesis with many examples."""
 SUITE: Final = Path(__file__).parent / "suite"
 MARKERS: Final = (
     "requires(*capabilities, of='both'): skip where a backend declares that it cannot do this",
@@ -43,7 +46,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="test this backend, and fail if this machine lacks it (repeatable)",
     )
-    group.addoption("--conformance-seed", type=int, default=None, metavar="N", help="seed of the tests' random choices")
+    group.addoption(
+        "--conformance-seed",
+        type=int,
+        default=None,
+        metavar="N",
+        help=f"seed of the tests' random choices, hypothesis' too (default: {DEFAULT_SEED}; a nightly run draws one)",
+    )
     group.addoption(
         "--conformance-tier",
         choices=("core", "full"),
@@ -61,11 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", marker)
     if config.option.conformance_seed is None:
         drawn = getattr(config, "workerinput", {}).get("conformance_seed")
-        config.option.conformance_seed = random.SystemRandom().randrange(2**32) if drawn is None else drawn
-    if getattr(config.option, "hypothesis_profile", None) and _concerns_us(config):
-        from conformance.strategies import register_profiles
-
-        register_profiles()  # before hypothesis looks for the one that was asked for
+        config.option.conformance_seed = _default_seed(config) if drawn is None else drawn
+    if _concerns_us(config):
+        _set_up_hypothesis(config)
     if config.option.conformance_report is not None:
         from conformance.report.registration import register_report
 
@@ -131,6 +138,22 @@ def netsim(request: pytest.FixtureRequest) -> Iterator[NetworkMaker]:
     maker.close()
 
 
+def _default_seed(config: pytest.Config) -> int:
+    """Return the same for every run, so that a failure here is a failure everywhere; a nightly run looks further."""
+    is_nightly = getattr(config.option, "hypothesis_profile", None) == NIGHTLY
+    return random.SystemRandom().randrange(2**32) if is_nightly else DEFAULT_SEED
+
+
+def _set_up_hypothesis(config: pytest.Config) -> None:
+    """Have hypothesis draw by our seed, and know our profiles. Its own plugin reads its options after this."""
+    if getattr(config.option, "hypothesis_seed", "") is None:
+        config.option.hypothesis_seed = str(config.option.conformance_seed)
+    if getattr(config.option, "hypothesis_profile", None):
+        from conformance.strategies import register_profiles
+
+        register_profiles()
+
+
 def _concerns_us(config: pytest.Config) -> bool:
     asked = config.option.backend or config.option.require_backend
     return bool(asked) or any(SUITE.parent.name in argument for argument in config.args)
@@ -166,8 +189,10 @@ def settings_of(config: pytest.Config) -> list[str]:
     found += [f"--rootdir={option.rootdir}"] if option.rootdir else []
     for name in option.plugins:
         found += ["-p", name]
-    given = {name: getattr(option, f"hypothesis_{name}", None) for name in ("profile", "seed")}
-    return found + [f"--hypothesis-{name}={value}" for name, value in given.items() if value is not None]
+    profile, seed = (getattr(option, f"hypothesis_{name}", None) for name in ("profile", "seed"))
+    found += [f"--hypothesis-profile={profile}"] if profile else []
+    # Unless it was given another, hypothesis has ours.
+    return found + ([f"--hypothesis-seed={seed}"] if seed not in (None, str(option.conformance_seed)) else [])
 
 
 def _place_of(item: pytest.Item) -> list[str]:

@@ -14,11 +14,11 @@ from typing import Final
 from conformance.meta.catalogue import Mutant
 from conformance.meta.naming import NAME
 from conformance.meta.plugin import short_name
+from conformance.plugin import DEFAULT_SEED
 
 LIMIT: Final = 300
 """Seconds for one process: a bound for what hangs."""
 TEST_LIMIT: Final = 30
-SEED: Final = 1
 SUITE: Final = "conformance.suite"
 
 
@@ -52,7 +52,7 @@ def meet(
         verdict = Path(folder) / "verdict.json"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "conformance.meta.plugin"]
         command += ["--mutant", mutant.name, "--mutant-base", mutant.base, "--mutant-verdict", str(verdict)]
-        command += ["--backend", NAME, "--pairs", "same", "--conformance-seed", str(SEED)]
+        command += ["--backend", NAME, "--pairs", "same", "--conformance-seed", str(DEFAULT_SEED)]
         command += ["-o", f"timeout={TEST_LIMIT}", "-m", "not slow", *(["-x"] if stop else [])]
         command += [f"--deselect={test}" for test in failing] + ([f"--mutant-first={first}"] if first else [])
         command += ["--pyargs", *map(_importable, tests)]

@@ -244,9 +244,17 @@ def _failed_in(output: str) -> list[str]:
     return re.findall(r"^FAILED .*?::(\S+)", output, re.M)
 
 
-def test_seed_repeats_random_choices(mine: ThirdParty) -> None:
-    test = _suite("test_datachannels::test_messages_of_many_sizes_keep_their_order", "--backend=mine")
-    assert mine.test(*test, "--conformance-seed=7").returncode == 0
+def test_seed_decides_what_is_drawn(mine: ThirdParty) -> None:
+    by_default, one, two = (_drawn(mine, *seed) for seed in ((), ("--conformance-seed=1",), ("--conformance-seed=2",)))
+    assert len(one) > 20
+    assert by_default == one != two
+
+
+def _drawn(mine: ThirdParty, *seed: str) -> list[str]:
+    """Return what hypothesis says that it tries."""
+    test = _suite("test_datachannels::test_any_valid_option_is_accepted", "--backend=mine", "--pairs=same", *seed)
+    said = mine.test(*test, "-s", "--hypothesis-verbosity=verbose").stdout
+    return re.findall(r"RTCDataChannelParameters\(.*", said)
 
 
 def test_suite_runs_in_parallel(mine: ThirdParty) -> None:

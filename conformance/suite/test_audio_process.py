@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from conformance.components import processor_of, require_processor, samples_of, sound
 from conformance.requirements import requires
+from conformance.strategies import EXAMPLES
 from shim import AudioProcessor, AudioStreamTrack, MediaStreamTrack, ProcessorStats, VideoStreamTrack
 from shim.calls.speech import RATE, speak
 from shim.spi.capabilities import Capability
@@ -300,7 +301,7 @@ def test_frames_of_any_length_come_out_a_little_later(target: Target, size: int)
 def test_count_is_exact_however_the_sound_is_cut(target: Target) -> None:
     processor_of(target)  # skips before hypothesis starts
 
-    @settings(deadline=None, max_examples=10)
+    @settings(EXAMPLES, max_examples=10)
     @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
     def cut(sizes: list[int]) -> None:
         processor = processor_of(target)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from conformance.components import resampler_of, samples_of, sound
 from conformance.requirements import spec
+from conformance.strategies import EXAMPLES
 from shim import AudioResampler
 from shim.spi.errors import InvalidMediaError
 
@@ -116,7 +117,7 @@ def test_count_is_exact_and_output_the_same_however_it_is_cut(target: Target, ra
     signal = np.random.default_rng(3).normal(0, 0.2, 1200)
     whole = samples_of(fed(target, signal, rates, []))
 
-    @settings(deadline=None, max_examples=12)
+    @settings(EXAMPLES, max_examples=12)
     @given(st.lists(st.integers(0, 700), max_size=12))
     def cut(sizes: list[int]) -> None:
         found = samples_of(fed(target, signal, rates, sizes))
@@ -127,7 +128,7 @@ def test_count_is_exact_and_output_the_same_however_it_is_cut(target: Target, ra
     cut()
 
 
-@settings(deadline=None, max_examples=30)
+@settings(EXAMPLES, max_examples=30)
 @given(st.integers(8000, 192000), st.integers(8000, 192000), st.integers(1, 3000))
 def _check_count(target: Target, source: int, rate: int, samples: int) -> None:
     signal = np.random.default_rng(4).normal(0, 0.2, samples)

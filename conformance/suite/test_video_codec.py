@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from conformance.components import decoder_of, encoder_of, require_codec
 from conformance.media import rows_every, short_frame
 from conformance.requirements import NOT_DECLARED, spec
+from conformance.strategies import EXAMPLES
 from conformance.targets import Pair, Target
 from shim import EncodedVideo, VideoDecoder, VideoEncoder
 from shim.spi.capabilities import Component
@@ -420,7 +421,7 @@ def test_junk_asks_for_a_key_frame(target: Target, codec: str, junk: bytes) -> N
 def test_any_damage_is_survived(target: Target, codec: str) -> None:
     chunks = stream(target, codec)
 
-    @settings(deadline=None, max_examples=25)
+    @settings(EXAMPLES)
     @given(st.data())
     def damaged(data: st.DataObject) -> None:
         with decoder_of(target, codec) as decoder:

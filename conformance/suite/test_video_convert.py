@@ -28,6 +28,7 @@ from conformance.reference_video import (
     worst,
 )
 from conformance.requirements import spec
+from conformance.strategies import EXAMPLES
 from conformance.targets import Target
 from shim import VideoConverter
 from shim.spi.errors import InvalidMediaError
@@ -151,7 +152,7 @@ def test_any_size_is_converted_as_exactly(converter: VideoConverter) -> None:
 
 
 def test_odd_sizes_of_all_formats(converter: VideoConverter) -> None:
-    @settings(deadline=None, max_examples=60)
+    @settings(EXAMPLES, max_examples=60)
     @given(
         st.integers(1, 40), st.integers(1, 40), st.sampled_from(FORMATS), st.sampled_from(FORMATS), st.integers(0, 9)
     )

@@ -45,7 +45,7 @@ def run(
     workers: Annotated[
         int, typer.Option("-n", "--workers", help="Processes; 1 gives the least noise.", min=1, max=64)
     ] = 1,
-    seed: Annotated[int | None, typer.Option(help="Seed of the tests' random choices.", min=0)] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random choices. [default: 1]", min=0)] = None,
 ) -> None:
     """Run the conformance suite, print the verdict, and write report.html, report.json and junit.xml.
 
