@@ -40,7 +40,7 @@ STATES: Final = ("connecting", "open", "closing", "closed")
 
 
 class LegacyDataChannel:
-    """One channel. Counts its own bytes: libwebrtc tells how many it handed on, not how many wait.
+    """One channel. Counts its own bytes: libwebrtc tells how many it has sent, not how many wait.
 
     :param channels: where it is kept by owner number until it is closed.
     :param announcement: set if the remote made the channel; posted as soon as it is open.
@@ -68,7 +68,7 @@ class LegacyDataChannel:
         self._id: int | None = None
         self._threshold = 0
         self._accepted = 0
-        self._handed_on = 0
+        self._sent = 0
         self._error: str | None = None
         connection.queue.subscribe(owner, self)
         channels[owner] = self
@@ -83,8 +83,8 @@ class LegacyDataChannel:
 
     @property
     def buffered_amount(self) -> int:
-        """Bytes accepted by `send` and not yet handed to SCTP."""
-        return self._accepted - self._handed_on
+        """Bytes accepted by `send` and not yet sent for the first time, wherever libwebrtc keeps them."""
+        return self._accepted - self._sent
 
     def set_buffered_amount_low_threshold(self, threshold: int) -> None:
         """Post a ChannelBufferedAmountLow whenever the amount falls from above to this or below."""
@@ -156,9 +156,9 @@ class LegacyDataChannel:
         self._channels.pop(self._owner, None)
         self._connection.lib.rtc_channel_free(self._handle)
 
-    def _drained(self, handed_on: int) -> None:
+    def _drained(self, sent: int) -> None:
         before = self.buffered_amount
-        self._handed_on = handed_on
+        self._sent = max(self._sent, sent)
         if before > self._threshold >= self.buffered_amount:
             self._sink.post(ChannelBufferedAmountLow(self))
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "json.h"
-#include "sctp.h"
 
 namespace rtc_shim {
 namespace {
@@ -19,19 +18,35 @@ constexpr auto kPatience = webrtc::TimeDelta::Seconds(2);  // for acknowledgemen
 
 }  // namespace
 
+Gauge::Gauge(std::shared_ptr<Queue> queue) : queue_(std::move(queue)), lane_(std::make_shared<Lane>(1)) {}
+
+void Gauge::Release(int64_t bytes) {
+  waiting_ -= bytes;
+  released_ += bytes;
+  Event event(RTC_EV_CHANNEL_BUFFERED, owner_);
+  event.c.object = channel_;
+  event.c.i0 = waiting_;
+  event.c.i1 = released_;
+  queue_->Post(lane_, std::move(event));
+}
+
+void Gauge::OnSent(int64_t total) { Release(total - std::exchange(sent_, total)); }
+
 Channel::Channel(const std::shared_ptr<Peer>& peer, rtc::scoped_refptr<webrtc::DataChannelInterface> channel)
     : factory_(peer->shared_factory()),
       peer_(peer),
       peer_object_(peer.get()),
       queue_(peer->queue()),
-      buffered_lane_(std::make_shared<Lane>(1)),
+      gauge_(std::make_shared<Gauge>(queue_)),
       channel_(std::move(channel)) {}
 
 Channel::~Channel() { StopObserving(); }
 
 void Channel::Observe(int64_t owner) {
-  owner_ = owner;
+  gauge_->Name(handle());
+  set_owner(owner);
   id_ = channel_->id();
+  if (channel_->state() == webrtc::DataChannelInterface::kOpen) Measure();
   state_ = channel_->state();
   observing_ = true;
   channel_->RegisterObserver(this);
@@ -41,7 +56,13 @@ void Channel::StopObserving() {
   RunOn(factory_->signaling(), [this] {
     if (std::exchange(observing_, false)) channel_->UnregisterObserver();
   });
-  queue_->CloseLane(*buffered_lane_);
+  gauge_->Close();
+}
+
+void Channel::Measure() {
+  const auto peer = peer_.lock();
+  if (!peer || peer->closed()) return;
+  RunOn(factory_->network(), [&] { WatchStream(peer->pc().GetSctpTransport().get(), id_, gauge_); });
 }
 
 std::string Channel::DescribeOptions() const {
@@ -80,11 +101,11 @@ void Channel::Send(const void* data, size_t len, bool binary) {
                                                " bytes; the remote side takes " + std::to_string(limit));
   }
   const int64_t size = static_cast<int64_t>(len);
-  if (buffered_ + size > kMaxBuffered || posted_ >= kMaxPosted) {
-    throw Error(RTC_ERR_WOULD_OVERFLOW, "too much is buffered: " + std::to_string(buffered_) + " bytes");
+  if (buffered() + size > kMaxBuffered || posted_ >= kMaxPosted) {
+    throw Error(RTC_ERR_WOULD_OVERFLOW, "too much is buffered: " + std::to_string(buffered()) + " bytes");
   }
   webrtc::DataBuffer buffer(rtc::CopyOnWriteBuffer(static_cast<const uint8_t*>(data), len), binary);
-  buffered_ += size;
+  gauge_->Accept(size);
   ++posted_;
   factory_->signaling()->PostTask(
       [self = Self(), buffer = std::move(buffer)] { self->SendOnSignaling(buffer); });
@@ -93,7 +114,7 @@ void Channel::Send(const void* data, size_t len, bool binary) {
 void Channel::SendOnSignaling(const webrtc::DataBuffer& buffer) {
   --posted_;
   if (channel_->Send(buffer)) return;
-  buffered_ -= static_cast<int64_t>(buffer.size());
+  gauge_->Release(static_cast<int64_t>(buffer.size()));
   Event event = NewEvent(RTC_EV_CHANNEL_ERROR);
   event.c.i0 = RTC_ERR_INVALID_STATE;
   event.c.i1 = -1;
@@ -136,6 +157,8 @@ void Channel::CloseWhenDelivered(webrtc::TimeDelta patience) {
 void Channel::OnStateChange() {
   const auto state = channel_->state();
   id_ = channel_->id();
+  // Before anything can be sent.
+  if (state == webrtc::DataChannelInterface::kOpen) Measure();
   state_ = state;
   if (state == webrtc::DataChannelInterface::kOpen) {
     opened_ms_ = rtc::TimeMillis();
@@ -161,15 +184,6 @@ void Channel::OnMessage(const webrtc::DataBuffer& buffer) {
   if (buffer.binary) event.c.flags |= RTC_FLAG_BINARY;
   event.payload = buffer.data;
   queue_->Post(std::move(event));
-}
-
-void Channel::OnBufferedAmountChange(uint64_t sent) {
-  buffered_ -= static_cast<int64_t>(sent);
-  handed_ += static_cast<int64_t>(sent);
-  Event event = NewEvent(RTC_EV_CHANNEL_BUFFERED);
-  event.c.i0 = buffered_;
-  event.c.i1 = handed_;
-  queue_->Post(buffered_lane_, std::move(event));
 }
 
 namespace {

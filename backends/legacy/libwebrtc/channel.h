@@ -11,8 +11,36 @@
 #include "handles.h"
 #include "peer.h"
 #include "queue.h"
+#include "sctp.h"
 
 namespace rtc_shim {
+
+// What of a channel waits. Apart from the channel, which must not end on the network thread.
+class Gauge final : public StreamObserver {
+ public:
+  explicit Gauge(std::shared_ptr<Queue> queue);
+
+  // Before anything else: what its events carry.
+  void Name(int64_t channel) { channel_ = channel; }
+  void set_owner(int64_t owner) { owner_ = owner; }
+
+  // Any thread.
+  void Accept(int64_t bytes) { waiting_ += bytes; }
+  void Release(int64_t bytes);
+  int64_t waiting() const { return waiting_; }
+  void Close() { queue_->CloseLane(*lane_); }
+
+  void OnSent(int64_t total) override;
+
+ private:
+  const std::shared_ptr<Queue> queue_;
+  const std::shared_ptr<Lane> lane_;  // of one event: the newest amount is all that matters
+  std::atomic<int64_t> channel_{0};
+  std::atomic<int64_t> owner_{0};
+  std::atomic<int64_t> waiting_{0};
+  std::atomic<int64_t> released_{0};
+  int64_t sent_ = 0;  // as SCTP has told
+};
 
 class Channel final : public Object, public webrtc::DataChannelObserver {
  public:
@@ -33,36 +61,34 @@ class Channel final : public Object, public webrtc::DataChannelObserver {
   // Any thread.
   void Send(const void* data, size_t len, bool binary);
   void Close();
-  void set_owner(int64_t owner) { owner_ = owner; }
+  void set_owner(int64_t owner) {
+    owner_ = owner;
+    gauge_->set_owner(owner);
+  }
   int id() const { return id_; }
   int state() const { return state_; }
-  int64_t buffered() const { return buffered_; }
+  int64_t buffered() const { return gauge_->waiting(); }
   int64_t max_message_size() const;
 
   void OnStateChange() override;
   void OnMessage(const webrtc::DataBuffer& buffer) override;
-  void OnBufferedAmountChange(uint64_t sent) override;
 
  private:
   std::shared_ptr<Channel> Self() { return std::static_pointer_cast<Channel>(shared_from_this()); }
   Event NewEvent(uint32_t type) const;
   void SendOnSignaling(const webrtc::DataBuffer& buffer);
   void CloseWhenDelivered(webrtc::TimeDelta patience);
-  void Handed(int64_t bytes);
+  void Measure();
 
   const std::shared_ptr<Factory> factory_;
   const std::weak_ptr<Peer> peer_;
   const Object* const peer_object_;
   const std::shared_ptr<Queue> queue_;
-  const std::shared_ptr<Lane> buffered_lane_;  // of one event: the newest amount is all that matters
+  const std::shared_ptr<Gauge> gauge_;
   const rtc::scoped_refptr<webrtc::DataChannelInterface> channel_;
   std::atomic<int64_t> owner_{0};
   std::atomic<int> id_{-1};
   std::atomic<int> state_{webrtc::DataChannelInterface::kConnecting};
-  // libwebrtc's own count is behind a blocking call and lacks what is still on its way to the signaling
-  // thread.
-  std::atomic<int64_t> buffered_{0};
-  std::atomic<int64_t> handed_{0};
   std::atomic<int> posted_{0};
   bool observing_ = false;
   int64_t opened_ms_ = 0;

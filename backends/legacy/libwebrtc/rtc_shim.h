@@ -126,7 +126,7 @@ enum rtc_event_type {
   RTC_EV_CHANNEL_STATE =
       40, /* i0: 0 connecting, 1 open, 2 closing, 3 closed; data name; i1 id (-1 unknown) */
   RTC_EV_CHANNEL_MESSAGE = 41,  /* flags & RTC_FLAG_BINARY, data = payload (len may be 0) */
-  RTC_EV_CHANNEL_BUFFERED = 42, /* i0 bytes buffered now, i1 bytes handed to SCTP since creation. Coalesced:
+  RTC_EV_CHANNEL_BUFFERED = 42, /* i0 bytes buffered now, i1 bytes no longer so since creation. Coalesced:
                                    at most one waits per channel, with the newest values */
   RTC_EV_CHANNEL_ERROR = 43,    /* i0 rtc_error, i1 SCTP cause code or -1, data message; also when the remote
                                    side    closes its whole connection ("User-Initiated Abort") */
@@ -533,7 +533,7 @@ int rtc_channel_send(int64_t channel, const void* data, size_t len, int binary);
 
 int rtc_channel_id(int64_t channel);                   /* 0 to 65534, or -1 while not assigned */
 int rtc_channel_state(int64_t channel);                /* as in RTC_EV_CHANNEL_STATE */
-int64_t rtc_channel_buffered(int64_t channel);         /* bytes accepted and not yet handed to SCTP */
+int64_t rtc_channel_buffered(int64_t channel);         /* bytes accepted and not yet sent by SCTP */
 int64_t rtc_channel_max_message_size(int64_t channel); /* of the remote side; 262144 while unknown */
 
 /* Starts closing once what was sent before has been delivered; RTC_EV_CHANNEL_STATE follows. Not for a

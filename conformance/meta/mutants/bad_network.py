@@ -1,4 +1,4 @@
-"""Data channels over a bad network that are more reliable than they may be, or less than they must."""
+"""Data channels over a bad network that are more reliable than they may be, or less than they must, or misreport."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 from conformance.meta.catalogue import Topic
-from conformance.meta.proxies import EngineProxy
+from conformance.meta.proxies import ChannelProxy, EngineProxy
 from shim.spi.engines import DataChannelEngine, DataChannelInit
 
-TOPIC: Final = Topic("data over a bad network", "test_network.py")
+TOPIC: Final = Topic("data over a bad network", "test_network.py", "test_buffered_amount.py")
+_TRANSPORT_BUFFER: Final = 2_000_000
+"""Bytes that libwebrtc's SCTP keeps for itself."""
 
 
 @TOPIC.proxy
@@ -51,3 +53,12 @@ class ReliableGivesUp(EngineProxy):
     def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
         limit = 0 if init.max_packet_life_time is None else None
         return super().create_data_channel(replace(init, max_retransmits=limit))
+
+
+@TOPIC.proxy
+class TransportBufferNotCounted(ChannelProxy):
+    """Count of what waits only what the transport has no room for."""
+
+    @property
+    def buffered_amount(self) -> int:
+        return max(0, self.inner.buffered_amount - _TRANSPORT_BUFFER)
