@@ -15,8 +15,8 @@ namespace {
 constexpr size_t kSlice = 16 * 1024;                   // of packets, after which streams are looked at
 constexpr auto kPause = webrtc::TimeDelta::Millis(1);  // after which they are in any case
 
-// Counts what each stream of a transport has sent. dcsctp tells when a stream has fallen to one amount, and this
-// for an amount that is right at any time; it must not be asked while it sends a packet, so it is soon after.
+// Counts what each stream of a transport has sent. dcsctp tells when a stream falls to one amount, but this
+// has to be right at any time; as it must not be asked while it sends a packet, it is asked soon after.
 class Meter final : public std::enable_shared_from_this<Meter> {
  public:
   explicit Meter(rtc::Thread* network) : network_(network) {}
@@ -48,9 +48,11 @@ class Meter final : public std::enable_shared_from_this<Meter> {
         if (const auto self = weak.lock()) self->Look();
       });
     } else if (!std::exchange(armed_, true)) {
-      network_->PostDelayedTask([weak = weak_from_this()] {
-        if (const auto self = weak.lock()) self->LookLate();
-      }, kPause);
+      network_->PostDelayedTask(
+          [weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->LookLate();
+          },
+          kPause);
     }
   }
 
@@ -151,7 +153,9 @@ class Transport final : private Metered, public webrtc::DcSctpTransport {
     return true;
   }
 
-  void Watch(int stream, std::weak_ptr<StreamObserver> observer) { meter->Watch(stream, std::move(observer)); }
+  void Watch(int stream, std::weak_ptr<StreamObserver> observer) {
+    meter->Watch(stream, std::move(observer));
+  }
 
   SctpBacklog Backlog(int stream) const {
     SctpBacklog backlog;
