@@ -12,7 +12,7 @@
 namespace rtc_shim {
 namespace {
 
-constexpr size_t kSlice = 16 * 1024;                   // of packets, after which streams are looked at
+constexpr size_t kSlice = 32 * 1024;                   // of packets, after which streams are looked at
 constexpr auto kPause = webrtc::TimeDelta::Millis(1);  // after which they are in any case
 
 // Counts what each stream of a transport has sent. dcsctp tells when a stream falls to one amount, but this
