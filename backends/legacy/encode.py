@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backends.legacy import ffi
 from backends.legacy.codecs import codec_number, missing, pace_of
+from backends.legacy.colour import Recolourer
 from backends.legacy.convert import LegacyVideoConverter
 from backends.legacy.errors import UNSUPPORTED_PARAMETER
 from backends.legacy.pictures import as_picture, upright
@@ -43,6 +44,7 @@ class LegacyVideoEncoder:
         self._implementation = CodecImplementation(name, False, reason, self._pace.words)
         self._out = self._library.ffi.new("rtc_encoded *")
         self._converter: LegacyVideoConverter | None = None
+        self._recolourer = Recolourer()
         self._since_key: int | None = None
 
     def __del__(self) -> None:
@@ -102,6 +104,7 @@ class LegacyVideoEncoder:
         return interval is not None and self._since_key >= interval
 
     def _readable(self, frame: VideoFrame) -> VideoFrame:
+        frame = self._recolourer.usual(frame)
         if frame.format.name in AS_THEY_ARE:
             return upright(frame)
         if self._converter is None:

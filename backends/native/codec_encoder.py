@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import av
 from av.video.frame import PictureType
 
+from backends.native.codec_colour import Colour, Recolourer, colour_of
 from backends.native.codec_hardware import Found, find_encoder
 from backends.native.codec_libraries import LAYER_PATTERNS, LIBRARIES, NEVER, Library, RateChange, silence_svt
 from backends.native.codec_pace import Pace
@@ -60,6 +61,7 @@ class Shot:
     key_frame: bool = False
 
 
+NOTHING_TOLD: Final = Colour()
 LAYERED: Final = Found("", "software, for the temporal layers")
 
 
@@ -79,11 +81,13 @@ class NativeVideoEncoder:
         self._steps = ""
         self._pace = Pace()
         self._filter = PictureFilter()
+        self._recolourer = Recolourer()
         self._pending: dict[int, _Pending] = {}
         self._left: list[EncodedVideo] = []
         self._since_key = 0
         self._clock = 0
         self._last: Fraction | None = None
+        self._colour = Colour()
         self._context: av.VideoCodecContext | None = self._open(settings)
 
     @property
@@ -119,8 +123,10 @@ class NativeVideoEncoder:
         started = time.perf_counter()
         interval = self._settings.key_interval
         is_key = shot.key_frame or (interval is not None and self._since_key >= interval)
-        context = self._ready(shot.size, is_key=is_key)
-        own = self._filter.convert(frame, context.width, context.height)
+        own = self._filter.convert(frame, *shot.size)
+        if not self._library.tells_colour:
+            own = self._recolourer.usual(own)
+        context = self._ready(own, is_key=is_key)
         if self._found.pixels != own.format.name:
             own = own.reformat(format=self._found.pixels)
         own.pict_type = PictureType.I if is_key or not self._since_key else PictureType.NONE
@@ -180,16 +186,21 @@ class NativeVideoEncoder:
         check_size(self._settings.codec, frame.width, frame.height)
         return self._library.fitting(frame.width, frame.height)
 
-    def _ready(self, size: tuple[int, int], *, is_key: bool) -> av.VideoCodecContext:
-        """Return the open encoder, a new one if it cannot go on."""
-        context = self._context
-        same = self.size == size
-        if context is not None and same and not (is_key and self._breaks_layers()):
+    def _ready(self, frame: VideoFrame, *, is_key: bool) -> av.VideoCodecContext:
+        """Return the open encoder, a new one if it cannot go on.
+
+        :param frame: of the size that is to be encoded.
+        """
+        context, colour = self._context, colour_of(frame) if self._library.tells_colour else Colour()
+        same = self.size == (frame.width, frame.height)
+        going_on = same and colour == self._colour and not (is_key and self._breaks_layers())
+        if context is not None and going_on:
             return context
         if not same and self._settings.speed is None:
-            self._speed, self._steps = self._usual_speed(size[0] * size[1]), ""
+            self._speed, self._steps = self._usual_speed(frame.width * frame.height), ""
         self._left += self.flush()
-        self._context = self._open(replace(self._settings, width=size[0], height=size[1]))
+        self._colour = colour
+        self._context = self._open(replace(self._settings, width=frame.width, height=frame.height))
         return self._context
 
     def _breaks_layers(self) -> bool:
@@ -203,10 +214,11 @@ class NativeVideoEncoder:
         self._opened, self._since_key, self._clock, self._last = sized, 0, 0, None
         self._pending.clear()
         if self._found.name:
-            return opened(self._found.name, sized, dict(self._found.options), pixels=self._found.pixels)
+            options = dict(self._found.options)
+            return opened(self._found.name, sized, options, pixels=self._found.pixels, colour=self._colour)
         silence_svt()
         options = self._library.options(sized) | dict(preset_of(sized.codec, self._speed).options)
-        return opened(self._library.name, sized, options, spare=self._library.spins)
+        return opened(self._library.name, sized, options, spare=self._library.spins, colour=self._colour)
 
     def _ticks(self, now: Fraction) -> tuple[int, int]:
         """Return the encoder's time of a picture, and how long it lasts.
@@ -286,12 +298,19 @@ def check_size(codec: str, width: int, height: int) -> None:
 
 
 def opened(
-    name: str, settings: EncoderSettings, options: dict[str, str], *, spare: int = 0, pixels: str = "yuv420p"
+    name: str,
+    settings: EncoderSettings,
+    options: dict[str, str],
+    *,
+    spare: int = 0,
+    pixels: str = "yuv420p",
+    colour: Colour = NOTHING_TOLD,
 ) -> av.VideoCodecContext:
     """Return an encoder that is ready.
 
     :param spare: cores that it is not to use.
     :param pixels: that it reads.
+    :param colour: that it is to tell.
     :raises CapabilityError: it refuses the settings, of which it is the size that nobody else has checked.
     """
     context = cast("av.VideoCodecContext", av.CodecContext.create(name, "w"))
@@ -299,6 +318,7 @@ def opened(
     context.pix_fmt, context.time_base = pixels, TIME_BASE
     context.framerate = Fraction(settings.framerate).limit_denominator(1001)
     context.gop_size = NEVER
+    colour.tell(context)
     useful = ceil(settings.width * settings.height / THREADED)
     context.thread_count = max(1, min(_cores(settings) - spare, useful))
     context.options = options

@@ -39,6 +39,7 @@ class Library:
     :param smallest: side in pixels; smaller pictures are scaled up.
     :param largest: side in pixels.
     :param least_speed: that is chosen for it.
+    :param tells_colour: its bitstream says which matrix and range its samples have.
     :param spins: its threads do while they wait for each other, so that a core must be left to the others.
     """
 
@@ -50,6 +51,7 @@ class Library:
     smallest: int = 16
     largest: int = 16384
     least_speed: int = 0
+    tells_colour: bool = True
     spins: bool = False
 
     def fitting(self, width: int, height: int) -> tuple[int, int]:
@@ -120,7 +122,7 @@ LIBRARIES: Final[dict[VideoCodec, Library]] = {
     "VP9": Library("libvpx-vp9", _vp9, RateChange.CLOCK, layers=3),
     "H264": Library("libx264", _h264, RateChange.DOWNWARDS, even=True),
     "H265": Library("libx265", _h265, RateChange.KEY_FRAME, even=True, smallest=64),
-    "VP8": Library("libvpx", _vp8, RateChange.CLOCK, layers=3, largest=16383, spins=True),
+    "VP8": Library("libvpx", _vp8, RateChange.CLOCK, layers=3, largest=16383, tells_colour=False, spins=True),
 }
 """Best compression for its time first."""
 

@@ -15,12 +15,13 @@ from av.filter import Graph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conformance.components import decoder_of, encoder_of, require_codec
+from conformance.components import converter_of, decoder_of, encoder_of, require_codec
 from conformance.media import rows_every, short_frame
+from conformance.reference_video import Matrix, convert
 from conformance.requirements import NOT_DECLARED, spec
 from conformance.strategies import EXAMPLES
 from conformance.targets import Pair, Target
-from shim import EncodedVideo, VideoDecoder, VideoEncoder
+from shim import EncodedVideo, VideoConverter, VideoDecoder, VideoEncoder
 from shim.spi.capabilities import Component
 from shim.spi.engines import PIXEL_FORMATS
 from shim.spi.errors import CapabilityError, InvalidMediaError, InvalidStateError, ShimError
@@ -330,6 +331,68 @@ def test_rows_may_begin_with_the_last(target: Target, codec: str) -> None:
         (frame,) = decoded(decoder, encoded(encoder, [flipped]))
     upright = picture(0).to_ndarray(format="rgb24")
     assert near(frame, VideoFrame.from_ndarray(upright[::-1].copy(), "rgb24")) >= 26
+
+
+# --- colours -----------------------------------------------------------------------------------------
+
+COLOURSPACES: Final[dict[Matrix, int]] = {"bt601": 6, "bt709": 1, "bt2020": 9}
+COLOURS: Final = [(matrix, full) for matrix in COLOURSPACES for full in (False, True)]
+SUBSAMPLINGS: Final = ("yuv420p", "nv12", "yuv444p")
+PATCHES: Final = np.array(
+    [(200, 60, 40), (40, 180, 60), (90, 100, 160), (210, 200, 60), (20, 20, 20), (128, 128, 128), (235, 235, 235)]
+)
+PATCH: Final = 32
+"""Pixels on a side."""
+
+
+def patches(number: int, matrix: Matrix, full: bool, format: str) -> VideoFrame:
+    """Return patches of colour in a row, two rows of them, exact in this matrix and range."""
+    rgb = np.kron(np.stack([PATCHES, PATCHES[::-1]]), np.ones((PATCH, PATCH, 1), np.int64)).astype(np.uint8)
+    frame = VideoFrame(rgb.shape[1], rgb.shape[0], format)
+    for view, plane in zip(
+        VideoConverter.to_ndarray(frame), convert((rgb,), "rgb24", format, matrix, full), strict=True
+    ):
+        view[:] = np.rint(plane)
+    frame.colorspace, frame.color_range = COLOURSPACES[matrix], 2 if full else 1
+    frame.pts, frame.time_base = number, TICK
+    return frame
+
+
+def colour_error(frame: VideoFrame, converter: VideoConverter) -> float:
+    """Return the largest distance of a patch from its colour, of 255."""
+    (pixels,) = VideoConverter.to_ndarray(converter.convert(frame, "rgba"))
+    middle = slice(PATCH // 4, -(PATCH // 4))
+    blocks = pixels[..., :3].reshape(2, PATCH, len(PATCHES), PATCH, 3)[:, middle, :, middle]
+    return float(np.abs(np.median(blocks, (1, 3)) - np.stack([PATCHES, PATCHES[::-1]])).max())
+
+
+FAITHFUL: Final = 9
+"""Of 255: what a conversion to BT.601 and back, and the codec, may change. Another matrix changes 16, a range 20."""
+
+
+@spec("H.273 8", "BT.601-7", "BT.709-6", "BT.2020-2")
+@every_codec
+@pytest.mark.parametrize(("matrix", "full"), COLOURS)
+def test_colour_survives(pair: Pair, codec: str, matrix: Matrix, full: bool) -> None:
+    require_codec(pair.answerer, codec, Component.VIDEO_DECODE)
+    source = patches(0, matrix, full, SUBSAMPLINGS[COLOURS.index((matrix, full)) % len(SUBSAMPLINGS)])
+    size = source.width, source.height
+    with encoder_of(pair.offerer, codec, *size, bitrate=3_000_000) as encoder:
+        chunks = encoded(encoder, [source])
+    with decoder_of(pair.answerer, codec) as decoder:
+        (frame,) = decoded(decoder, chunks)
+    assert colour_error(frame, converter_of(pair.answerer)) <= FAITHFUL
+
+
+@every_codec
+def test_colour_changes_in_flight(target: Target, codec: str) -> None:
+    sources = [patches(number, *COLOURS[number // 2], "yuv420p") for number in range(2 * len(COLOURS))]
+    size, converter = (sources[0].width, sources[0].height), converter_of(target)
+    with encoder_of(target, codec, *size, bitrate=3_000_000) as encoder, decoder_of(target, codec) as decoder:
+        frames = decoded(decoder, encoded(encoder, sources))
+    errors = [colour_error(frame, converter) for frame in frames]
+    assert len(errors) == len(sources)
+    assert max(errors) <= FAITHFUL, errors
 
 
 # --- layers and settings -----------------------------------------------------------------------------

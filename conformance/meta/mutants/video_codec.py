@@ -308,6 +308,15 @@ class DecodedColoursSwapped(_Retouching):
 
 
 @TOPIC.proxy
+class DecodedColourForgotten(_Retouching):
+    """Say nothing of the matrix and the range of decoded pictures."""
+
+    def retouched(self, frame: VideoFrame) -> VideoFrame:
+        frame.colorspace, frame.color_range = 2, 0
+        return frame
+
+
+@TOPIC.proxy
 class DecodedTooDark(_Retouching):
     """Give decoded pictures that are darker by twelve."""
 
