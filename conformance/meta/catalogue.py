@@ -73,6 +73,16 @@ class Topic:
         self._add(mutated, Parts(**{role: mutated}))
         return mutated
 
+    def proxy_of(self, base: str) -> Callable[[C], C]:
+        """Add a mutant that is a proxy class, around another good backend alone."""
+
+        def add(mutated: C) -> C:
+            self.proxy(mutated)
+            self.mutants[-1] = replace(self.mutants[-1], base=base)
+            return mutated
+
+        return add
+
     def session(self, mutated: Callable[[SessionState], SessionState]) -> Callable[[SessionState], SessionState]:
         """Add a mutant that changes session states."""
         self._add(mutated, Parts(session=mutated))

@@ -9,9 +9,9 @@ from typing import Final
 
 from conformance.meta.catalogue import Topic
 from conformance.meta.proxies import EngineProxy
-from shim.spi.engines import SessionDescription
+from shim.spi.engines import EngineConfig, SessionDescription
 
-TOPIC: Final = Topic("SDP", "test_sdp.py")
+TOPIC: Final = Topic("SDP", "test_sdp.py", "test_sdp_grammar.py", "test_sdp_answers.py", "test_bundle.py")
 
 
 def _edited(
@@ -144,6 +144,69 @@ def stream_not_announced(description: SessionDescription) -> SessionDescription:
 def session_version_static(description: SessionDescription) -> SessionDescription:
     """Keep the version of the session whatever changes."""
     return _edited(description, r"o=(\S+) (\S+) \S+", r"o=\1 \2 2")
+
+
+@TOPIC.description
+def origin_of_another_address_type(description: SessionDescription) -> SessionDescription:
+    """Call the address of the o= line one of IPv6."""
+    return _edited(description, r"(?m)^(o=.* IN) IP4", r"\1 IP6")
+
+
+@TOPIC.description
+def candidate_without_a_type(description: SessionDescription) -> SessionDescription:
+    """Leave out of candidates that a type follows."""
+    return _edited(description, r"(a=candidate:.*) typ", r"\1")
+
+
+@TOPIC.description
+def lines_out_of_order(description: SessionDescription) -> SessionDescription:
+    """Write the address of a section after its first attribute."""
+    return _edited(description, r"(c=.*\r\n)(a=.*\r\n)", r"\2\1")
+
+
+def _answer_edited(
+    description: SessionDescription, pattern: str, by: str | Callable[[re.Match[str]], str]
+) -> SessionDescription:
+    return _edited(description, pattern, by) if description.type == "answer" else description
+
+
+@TOPIC.description
+def answer_adds_a_codec(description: SessionDescription) -> SessionDescription:
+    """Answer with a codec that nobody offered."""
+    added = r"\1 77\r\n\2a=rtcp-mux\r\na=rtpmap:77 x-of-nobody/8000\r\n"
+    return _answer_edited(description, r"(m=audio [^\r]*)\r\n((?:[^m].*\r\n)*?)a=rtcp-mux\r\n", added)
+
+
+@TOPIC.description
+def answer_changes_a_codec(description: SessionDescription) -> SessionDescription:
+    """Answer with another clock rate than the payload type was offered with."""
+    return _answer_edited(description, "G722/8000", "G722/16000")
+
+
+@TOPIC.description
+def answer_renumbers_extensions(description: SessionDescription) -> SessionDescription:
+    """Answer with ids of header extensions that were not offered so."""
+    return _answer_edited(description, r"a=extmap:(\d+)", lambda match: f"a=extmap:{int(match[1]) + 6}")
+
+
+@TOPIC.description
+def answer_adds_feedback(description: SessionDescription) -> SessionDescription:
+    """Answer with feedback that nobody offered."""
+    return _answer_edited(description, r"(a=rtpmap:(\d+) VP8/90000\r\n)", "\\1a=rtcp-fb:\\2 x-of-nobody\r\n")
+
+
+@TOPIC.description
+def answer_accepts_what_it_cannot_use(description: SessionDescription) -> SessionDescription:
+    """Answer a section that is rejected with a port."""
+    return _answer_edited(description, r"(m=\w+) 0 ", r"\1 9 ")
+
+
+@TOPIC.proxy_of("legacy")
+class BundlePolicyIgnored(EngineProxy):
+    """Bundle as usual, whatever policy is configured."""
+
+    def configured(self, config: EngineConfig) -> EngineConfig:
+        return replace(config, bundle_policy="balanced")
 
 
 class _Offers(EngineProxy):
