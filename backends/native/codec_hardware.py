@@ -6,9 +6,9 @@ Only a picture that comes out says that it works. Not tried on such hardware her
 
 from __future__ import annotations
 
-import ctypes.util
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TRIAL_SIDE: Final = 256
 """Pixels: some hardware takes nothing smaller."""
 SOFTWARE: Final = "software, as asked for"
+LIBRARY_FOLDERS: Final = ("lib", "lib64", "usr/lib", "usr/lib64", "usr/local/lib", "lib/*-linux-*", "usr/lib/*-linux-*")
+"""Of Linux, under the root."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +150,27 @@ def this_machine() -> Machine:
         _names("w"),
         _names("r"),
         lambda pattern: any(Path(root).glob(pattern)),
-        lambda name: ctypes.util.find_library(name) is not None,
+        lambda name: any(any(folder.glob(_file_of(name))) for folder in library_folders(Path(root), os.environ)),
         frozenset(hwdevices_available()),
     )
+
+
+def library_folders(root: Path, environment: Mapping[str, str]) -> Iterator[Path]:
+    """Return where the system's loader looks for libraries.
+
+    :param root: of the file system.
+    """
+    named = environment.get("PATH" if sys.platform == "win32" else "LD_LIBRARY_PATH", "")
+    yield from (Path(folder) for folder in named.split(os.pathsep) if folder)
+    for pattern in LIBRARY_FOLDERS:
+        yield from root.glob(pattern)
+    for configuration in sorted(root.glob("etc/ld.so.conf.d/*.conf")):
+        lines = configuration.read_text(errors="replace").split()
+        yield from (root / line.lstrip("/") for line in lines if line.startswith("/"))
+
+
+def _file_of(library: str) -> str:
+    return f"{library}.dll" if sys.platform == "win32" else f"lib{library}.so*"
 
 
 def _names(mode: Literal["r", "w"]) -> frozenset[str]:

@@ -5,7 +5,9 @@ No test here ran on hardware that encodes: it is told what a machine has, and wh
 
 from __future__ import annotations
 
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from backends.native.codec_hardware import (
     Found,
     Machine,
     find_encoder,
+    library_folders,
     search,
     this_machine,
     try_decoder,
@@ -120,6 +123,17 @@ def test_this_machine_is_looked_at() -> None:
     assert "libdav1d" in here.decoders
     assert find_encoder("VP8", "never").name == ""
     assert NativeVideoEncoder(settings("VP8", hardware="prefer")).implementation.reason.startswith(("software", "NV"))
+
+
+def test_libraries_are_looked_for_where_the_loader_does(tmp_path: Path) -> None:
+    for folder in ("usr/lib/riscv64-linux-gnu", "opt/driver", "etc/ld.so.conf.d"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "etc/ld.so.conf.d/driver.conf").write_text("# of the driver\n/opt/driver\n")
+    folders = list(library_folders(tmp_path, {"LD_LIBRARY_PATH": f"{tmp_path}/mine:", "PATH": f"{tmp_path}/mine"}))
+    expected = ["mine", "usr/lib", "usr/lib/riscv64-linux-gnu", "opt/driver"]
+    assert [str(folder.relative_to(tmp_path)) for folder in folders] == expected
+    assert this_machine().has_library("c") == (sys.platform == "linux")
+    assert not this_machine().has_library("no-such-library")
 
 
 def test_trial_is_a_real_one() -> None:
