@@ -16,6 +16,7 @@ CALL_ARGS ?= --all-pairs
 CONFORMANCE_REQUIRE ?= native legacy
 CONFORMANCE_ARGS ?=
 BENCH_ARGS ?=
+STEADY_ARGS ?=
 MUTANTS_ARGS ?=
 ASAN_ARGS ?=
 
@@ -23,7 +24,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 CONFORMANCE_OPTIONS = --workers $(TEST_WORKERS) $(addprefix --require-backend=,$(CONFORMANCE_REQUIRE))
 
-.PHONY: help demo test conformance mutants asan bench test-browser test-uhd lint setup clean
+.PHONY: help demo test conformance steady mutants asan bench test-browser test-uhd lint setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -38,6 +39,10 @@ test: lint ## Check style, types and layers, then run all tests
 conformance: setup ## Prove that all pairs of backends behave the same: a verdict, and out/conformance/report.html
 	@.ci/setup-bench $(VENV)
 	@$(BIN)/shim conformance run --html out/conformance $(CONFORMANCE_OPTIONS) $(CONFORMANCE_ARGS)
+
+steady: setup ## Prove that no test is flaky: the suite with three seeds while every core is busy, compared
+	@.ci/setup-bench $(VENV)
+	@$(BIN)/python -m conformance.steady $(STEADY_ARGS) -- $(CONFORMANCE_OPTIONS) $(CONFORMANCE_ARGS)
 
 mutants: setup ## Prove that the conformance suite can see: wrong backends, each of which some test must catch
 	@$(BIN)/python -m conformance.meta --json out/mutants.json $(MUTANTS_ARGS)
