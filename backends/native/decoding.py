@@ -29,11 +29,15 @@ DEFAULT_FORMAT: Final = (48000, "stereo")
 
 @dataclass(slots=True)
 class DecodeCounters:
-    """What has been decoded so far. Seconds, frames, pixels."""
+    """What has been decoded so far. Seconds, frames, pixels.
+
+    :param skipped: frames that were not decoded, because decoding did not keep up.
+    """
 
     frames: int = 0
     key_frames: int = 0
     errors: int = 0
+    skipped: int = 0
     seconds: float = 0.0
     samples: int = 0
     buffered_seconds: float = 0.0
@@ -171,7 +175,6 @@ class DecodeThread:
         self._pending: deque[Future[None]] = deque()
         self._dropping = False
         self._closed = False
-        self.dropped = 0
 
     def decode(self, mime: str, frame: MediaFrame, pts: int) -> None:
         """Queue one frame."""
@@ -207,6 +210,6 @@ class DecodeThread:
         elif not self._dropping and len(self._pending) >= QUEUE_MAX:
             self._dropping = True
         if self._dropping:
-            self.dropped += 1
+            self._decoder.counters.skipped += 1
             self._want_key_frame()
         return not self._dropping

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aiortc import clock
@@ -16,7 +16,7 @@ from aiortc.stats import (
 )
 
 from backends.native.decoding import DecodeCounters
-from backends.native.reports import ReceptionReports
+from backends.native.reports import STREAMS_MAX, ReceptionReports
 from backends.native.rtp_stream import RemoteReports, RtpStream
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class InboundCounters:
-    """What a receiver counts."""
+    """What a receiver counts of one source."""
 
     packets: int = 0
     octets: int = 0
@@ -34,6 +34,21 @@ class InboundCounters:
     dropped: int = 0
     nacks: int = 0
     plis: int = 0
+    decoded: DecodeCounters = field(default_factory=DecodeCounters)
+
+
+class InboundSources:
+    """The counters of each source: one that comes back goes on where it was, a new one begins at nothing."""
+
+    def __init__(self) -> None:
+        self._counters: dict[int, InboundCounters] = {}
+
+    def of(self, ssrc: int) -> InboundCounters:
+        """Return the counters of a source; the one that was heard longest ago makes way."""
+        counters = self._counters[ssrc] = self._counters.pop(ssrc, InboundCounters())
+        if len(self._counters) > STREAMS_MAX:
+            del self._counters[next(iter(self._counters))]
+        return counters
 
 
 @dataclass(slots=True)
@@ -81,7 +96,7 @@ class Identity:
 
 
 def inbound_members(
-    kind: str, counters: InboundCounters, decoded: DecodeCounters, stream: StreamStatistics | None, clock_rate: int
+    kind: str, counters: InboundCounters, stream: StreamStatistics | None, clock_rate: int
 ) -> dict[str, object]:
     """Return the members of RTCInboundRtpStreamStats that both kinds have."""
     members: dict[str, object] = {
@@ -89,8 +104,8 @@ def inbound_members(
         "packetsReceived": counters.packets,
         "bytesReceived": counters.octets,
         "headerBytesReceived": counters.header_octets,
-        "jitterBufferDelay": decoded.buffered_seconds,
-        "jitterBufferEmittedCount": decoded.samples,
+        "jitterBufferDelay": counters.decoded.buffered_seconds,
+        "jitterBufferEmittedCount": counters.decoded.samples,
     }
     if stream is None or not clock_rate:
         return members
@@ -101,13 +116,14 @@ def inbound_members(
     }
 
 
-def inbound_video_members(counters: InboundCounters, decoded: DecodeCounters, rate: float) -> dict[str, object]:
+def inbound_video_members(counters: InboundCounters, rate: float) -> dict[str, object]:
     """Return the members of RTCInboundRtpStreamStats that only video has."""
+    decoded = counters.decoded
     return {
         "framesReceived": counters.frames,
         "framesDecoded": decoded.frames,
         "keyFramesDecoded": decoded.key_frames,
-        "framesDropped": counters.dropped + decoded.errors,
+        "framesDropped": counters.dropped + decoded.skipped + decoded.errors,
         "totalDecodeTime": decoded.seconds,
         "frameWidth": decoded.width,
         "frameHeight": decoded.height,

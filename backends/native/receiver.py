@@ -30,12 +30,13 @@ from aiortc.rtp import (
 from aiortc.stats import RTCStatsReport
 
 from backends.native.decoders import can_decode
-from backends.native.decoding import DecodeCounters, DecodeThread, FrameDecoder, Outlet
+from backends.native.decoding import DecodeThread, FrameDecoder, Outlet
 from backends.native.encoders import TELEPHONE_EVENT
 from backends.native.jitter import AudioBuffer, MediaFrame, MediaPacket, PtsClock
 from backends.native.media_stats import (
     Identity,
     InboundCounters,
+    InboundSources,
     inbound_members,
     inbound_report,
     inbound_video_members,
@@ -91,7 +92,7 @@ class MediaReceiver(RtpReceiverEnd):
         self._estimator = RemoteBitrateEstimator() if kind == "video" else None
         self._reports = ReceptionReports()
         self._sources = HeardSources()
-        self._counters = InboundCounters()
+        self._known, self._counters = InboundSources(), InboundCounters()
         self._transform = ReceiverTransform("audio" if kind == "audio" else "video")
 
     # --- what the session calls ---
@@ -183,10 +184,11 @@ class MediaReceiver(RtpReceiverEnd):
         codec = self._codecs.get(packet.payload_type)
         if codec is None:
             return
-        self._count(packet, codec)
         original = self._unwrap(packet) if is_rtx(codec) else packet
         now = time.monotonic()
-        if original is None or not self._select(original.ssrc, now):
+        is_followed = original is not None and self._select(original.ssrc, now)
+        self._count(packet, codec)
+        if original is None or not is_followed:
             return
         media = self._read(original)
         if media is not None:
@@ -233,6 +235,8 @@ class MediaReceiver(RtpReceiverEnd):
                 self._retired = self._ssrc
             self._ssrc = ssrc
             self._restart()
+            self._counters = self._known.of(ssrc)
+            self._decoder.counters = self._counters.decoded
         self._heard_at = now
         return True
 
@@ -380,19 +384,17 @@ class MediaReceiver(RtpReceiverEnd):
 
     def media_stats(self) -> dict[str, object]:
         """Return the members of RTCInboundRtpStreamStats that are known, in W3C names and units."""
-        decoded, stream = self._decoder.counters, None
-        if self._ssrc is not None:
-            stream = self._reports.streams.get(self._ssrc)
-        stats = inbound_members(self.kind, self._counters, decoded, stream, self._clock_rate)
-        if self._ssrc is not None:
-            stats["ssrc"] = self._ssrc
+        ssrc = self._retired if self._ssrc is None else self._ssrc
+        stream = None if ssrc is None else self._reports.streams.get(ssrc)
+        stats = inbound_members(self.kind, self._counters, stream, self._clock_rate)
+        stats |= {} if ssrc is None else {"ssrc": ssrc}
         if self.kind == "video":
-            return stats | self._video_stats(decoded)
-        level = self._sources.level(self._ssrc)
-        return stats | {"totalSamplesReceived": decoded.samples} | ({} if level is None else {"audioLevel": level})
+            return stats | self._video_stats()
+        level, samples = self._sources.level(ssrc), self._counters.decoded.samples
+        return stats | {"totalSamplesReceived": samples} | ({} if level is None else {"audioLevel": level})
 
-    def _video_stats(self, decoded: DecodeCounters) -> dict[str, object]:
+    def _video_stats(self) -> dict[str, object]:
         waiting = self._buffer.dropped if isinstance(self._buffer, VideoBuffer) else 0
         counters = replace(self._counters, frames=self._counters.frames + waiting)
-        counters.dropped += waiting + (self._thread.dropped if self._thread is not None else 0)
-        return inbound_video_members(counters, decoded, self._decoder.rate.value(time.monotonic()))
+        counters.dropped += waiting
+        return inbound_video_members(counters, self._decoder.rate.value(time.monotonic()))

@@ -164,7 +164,7 @@ class StatsCollector:
         if sent["packetsSent"]:
             remote = _remote_inbound(await transceiver.sender.getStats(), clock_rate)
             self._add_stream("outbound-rtp", "remote-inbound-rtp", {**sent, **base}, remote, base)
-        if received["packetsReceived"]:
+        if "ssrc" in received:
             remote = _remote_outbound(await transceiver.receiver.getStats())
             received["trackIdentifier"] = agreed.receive_track_id or ""
             self._add_stream("inbound-rtp", "remote-outbound-rtp", {**received, **base}, remote, base)
@@ -172,8 +172,9 @@ class StatsCollector:
     def _add_stream(
         self, kind: str, remote_kind: str, own: dict[str, object], remote: dict[str, object], base: dict[str, str]
     ) -> None:
-        own_id, remote_id = f"{kind}_{base['mid']}", f"{remote_kind}_{base['mid']}"
-        if remote:
+        # With the SSRC: another stream of the same section, as after a hold, has figures of its own.
+        own_id, remote_id = (f"{side}_{base['mid']}_{own['ssrc']}" for side in (kind, remote_kind))
+        if remote and remote["ssrc"] == own["ssrc"]:
             own["remoteId"] = remote_id
             shared = {name: value for name, value in base.items() if name != "mid"}
             self.add(remote_id, remote_kind, {**remote, **shared, "localId": own_id})

@@ -241,10 +241,11 @@ def test_decoding_that_cannot_keep_up_drops_to_a_key_frame() -> None:
 
         sink = SlowSink()
         outlet.attach(sink)
-        thread = DecodeThread(FrameDecoder(outlet, lambda: None), lambda: wanted.append(1))
+        decoder = FrameDecoder(outlet, lambda: None)
+        thread = DecodeThread(decoder, lambda: wanted.append(1))
         for index in range(QUEUE_MAX + 20):
             thread.decode("video/vp8", MediaFrame(index, 97, key, key=True), index)
-        assert thread.dropped == 20
+        assert decoder.counters.skipped == 20
         assert wanted
         hold.set()
         await thread.close()
