@@ -44,7 +44,10 @@ def media_section(
     extensions: Sequence[RTCRtpHeaderExtensionParameters],
     cname: str,
 ) -> MediaDescription:
-    """Describe a transceiver; transport attributes come later."""
+    """Describe a transceiver; transport attributes come later.
+
+    What was sent once is named as before whatever the direction is now (RFC 9429 section 5.2.2), until it is stopped.
+    """
     media = MediaDescription(
         kind=record.kind,
         port=DISCARD_PORT,
@@ -55,7 +58,9 @@ def media_section(
     media.direction = direction
     media.rtp = RTCRtpParameters(codecs=list(codecs), headerExtensions=list(extensions), muxId=mid)
     media.rtcp_host, media.rtcp_port, media.rtcp_mux = DISCARD_HOST, DISCARD_PORT, True
-    if not sends(direction):
+    # Receivers of libwebrtc that lose sight of a stream during a hold stay silent when it comes back, and peers like
+    # aiortc cannot find one that comes back under another SSRC.
+    if not sends(direction) and not record.negotiated.described:
         return media
     media.msid = "\r\na=msid:".join(f"{stream} {sender.source_id}" for stream in sender.stream_ids or ("-",))
     media.ssrc = [SsrcDescription(ssrc=sender.ssrc, cname=cname)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters, RTCRtpHeaderExtensionParameters
 from aiortc.sdp import SessionDescription as SdpDescription
 
 from backends.native.legs import Credentials, Leg
+from backends.native.negotiation import sends
 from backends.native.parsing import Parsed, Section
 from shim.spi.engines import Codec, Direction, Kind, SdpType, SignalingState, TransceiverEngine
 
@@ -34,6 +35,7 @@ class Negotiated:
     """What descriptions have made of a transceiver.
 
     :param offered: direction that the remote's last offer allows, seen from here.
+    :param described: an answer has let it send, so that every later description names its stream.
     :param remote: the remote's section, for its SSRCs.
     """
 
@@ -47,6 +49,11 @@ class Negotiated:
     stream_ids: tuple[str, ...] = ()
     remote: Section | None = None
     stopped: bool = False
+    described: bool = False
+
+    def settled(self, direction: Direction) -> Negotiated:
+        """Return what an answer with this direction, seen from here, makes of it."""
+        return replace(self, current_direction=direction, described=self.described or sends(direction))
 
 
 @dataclass(eq=False)

@@ -254,7 +254,8 @@ class MediaSender(RtpSenderEnd):
                 self._encoder.reset()
             return
         for frame in frames:
-            await self._send_frame(frame)
+            if self._sending:  # it may have been paused while this was encoded
+                await self._send_frame(frame)
         if self.kind == "audio":
             # A source that never waits must not starve the loop: nothing above is sure to give way.
             await asyncio.sleep(0)

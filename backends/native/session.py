@@ -333,7 +333,7 @@ class Session:
                 direction = cast("Direction", section.media.direction or "sendrecv")
                 chosen = {codec.payloadType: codec for codec in record.negotiated.codecs}
                 codecs = tuple(chosen[number] for number in section.media.fmt if number in chosen)
-                record.negotiated = replace(record.negotiated, current_direction=direction, codecs=codecs)
+                record.negotiated = replace(record.negotiated.settled(direction), codecs=codecs)
         self._settle(parsed, accepted)
 
     def _apply_remote_answer(self, parsed: Parsed) -> None:
@@ -360,7 +360,7 @@ class Session:
             kind = section.kind
             raise modification(f"Failed to set remote {kind} description send parameters: no common codec")
         direction = rules.reverse(section.media.direction)
-        record.negotiated = replace(self._received(record, section, direction, codecs), current_direction=direction)
+        record.negotiated = self._received(record, section, direction, codecs).settled(direction)
 
     def _settle(self, parsed: Parsed, accepted: list[Section]) -> None:
         values = self.values

@@ -13,27 +13,40 @@ from av import VideoFrame
 from conformance.asserts import Arrivals, ChannelArrivals, Endpoint, local_of, opened, reach
 from conformance.browser.chromium import PATIENCE
 from conformance.browser.page import Call, Offerer, calling
-from conformance.media import pitch, tone_track, track
+from conformance.media import PTIME, pitch, tone_frame, tone_track, track
 from conformance.requirements import spec
 from conformance.targets import Peers, Target
 from shim import RTCConfiguration
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shim import MediaStreamTrack, RTCPeerConnection
+    from shim.spi.engines import Direction
 
 pytestmark = pytest.mark.browser
 both_roles = pytest.mark.parametrize("offerer", ["backend", "browser"])
 
-OURS, THEIRS = 600, 900
+OURS, THEIRS, OTHER = 600, 900, 1500
 """Hertz."""
-RED, BLUE = (210, 40, 40), (40, 60, 200)
+RED, GREEN, BLUE = (210, 40, 40), (30, 160, 60), (40, 60, 200)
+Sign = tuple[float, tuple[int, int, int]]
+"""A tone and a colour."""
 TRICKLE = RTCConfiguration(trickle=True)
 
 
 def colour_track(target: Target, colour: tuple[int, int, int]) -> Any:
     """Return a track that shows one colour."""
-    pixels = np.full((240, 320, 3), colour, np.uint8)
-    return track(target, "video", lambda _: VideoFrame.from_ndarray(pixels, format="rgb24"), 1 / 30)
+    return changing_colour_track(target, lambda: colour)
+
+
+def changing_colour_track(target: Target, colour: Callable[[], tuple[int, int, int]]) -> Any:
+    """Return a track that shows the colour of the moment."""
+
+    def frame_at(_: int) -> VideoFrame:
+        return VideoFrame.from_ndarray(np.full((240, 320, 3), colour(), np.uint8), format="rgb24")
+
+    return track(target, "video", frame_at, 1 / 30)
 
 
 def colour_of(frame: VideoFrame) -> tuple[int, ...]:
@@ -130,6 +143,46 @@ async def test_sound_pictures_and_data_share_a_transport(peers: Peers, target: T
         await call.page.call("hear", OURS)
         await call.page.call("see", RED)
         await echo(call, near, "beside media")
+
+
+@both_roles
+@spec("RFC 3264 8.4", "webrtc-pc 5.4")
+async def test_sound_and_pictures_come_back_after_hold(peers: Peers, target: Target, offerer: Offerer) -> None:
+    pc = peers.open(target, TRICKLE)
+    arriving, tone, colour = Arrivals(pc, "track"), OURS, RED
+    pc.addTrack(track(target, "audio", lambda index: tone_frame(index, tone), PTIME))
+    pc.addTrack(changing_colour_track(target, lambda: colour))
+    async with calling(pc) as call:
+        await call.page.call("sendTone", THEIRS)
+        await call.page.call("sendColour", f"rgb{BLUE}")
+        await call.negotiate(offerer)
+        sound, pictures = sorted(await arriving.take(2), key=lambda received: str(received.kind))
+        await perceive(call, sound, pictures, (THEIRS, BLUE), (OURS, RED))
+        await turn(call, offerer, "inactive")
+        assert {transceiver.currentDirection for transceiver in pc.getTransceivers()} == {"inactive"}
+        tone, colour = OTHER, GREEN
+        await call.page.call("retune", OTHER)
+        await call.page.call("repaint", f"rgb{GREEN}")
+        await turn(call, offerer, "sendrecv")
+        await perceive(call, sound, pictures, (OTHER, GREEN), (OTHER, GREEN))
+
+
+async def turn(call: Call, offerer: Offerer, direction: Direction) -> None:
+    """Offer every section with another direction."""
+    if offerer == "browser":
+        await call.page.call("turn", direction)
+    else:
+        for transceiver in call.pc.getTransceivers():
+            transceiver.direction = direction
+    await call.negotiate(offerer)
+
+
+async def perceive(call: Call, sound: Any, pictures: Any, theirs: Sign, ours: Sign) -> None:
+    """Wait until both sides hear and see the other."""
+    await asyncio.wait_for(hear(sound, theirs[0]), PATIENCE)
+    await asyncio.wait_for(see(pictures, theirs[1]), PATIENCE)
+    await call.page.call("hear", ours[0])
+    await call.page.call("see", ours[1])
 
 
 # --- data --------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import pytest
 from av import AudioFrame
@@ -15,7 +16,15 @@ from conformance.netsim import NetworkMaker
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
 from conformance.wire import Wiretap
-from shim import Capability, MediaStreamTrack, RTCRtpCodecCapability, RTCRtpSender, use_backend
+from shim import (
+    Capability,
+    MediaStreamTrack,
+    RTCPeerConnection,
+    RTCRtpCodecCapability,
+    RTCRtpSender,
+    use_backend,
+)
+from shim.spi.engines import Direction
 
 PATIENCE: Final = 10.0
 FIRST: Final = 0b10110010
@@ -129,18 +138,87 @@ async def test_muted_track_is_black_or_silent_until_it_is_unmuted(peers: Peers, 
 
 
 @spec("RFC 3264 8.4", "webrtc-pc 5.4")
+@pytest.mark.parametrize("holder", ["sender", "receiver"])
 @pytest.mark.parametrize("kind", ["audio", "video"])
-async def test_media_flows_again_after_hold(peers: Peers, pair: Pair, kind: Kind) -> None:
-    offerer, answerer = peers.open_pair(pair)
-    arriving, sign = Arrivals(answerer, "track"), Sign(pair.offerer, kind)
-    offerer.addTrack(sign.track)
-    await connect(offerer, answerer)
-    await _until_received(await arriving.next(), FIRST)
-    transceiver = offerer.getTransceivers()[0]
-    transceiver.direction = "inactive"
-    await negotiate(offerer, answerer)
-    sign.code = SECOND
-    transceiver.direction = "sendonly"
-    await negotiate(offerer, answerer)
-    assert transceiver.currentDirection == "sendonly"
-    await _until_received(answerer.getTransceivers()[0].receiver.track, SECOND)
+async def test_media_flows_again_after_hold(peers: Peers, pair: Pair, kind: Kind, holder: str) -> None:
+    call = await _Call.begin(peers, pair, kind)
+    ends = (call.sender, call.receiver) if holder == "sender" else (call.receiver, call.sender)
+    await call.hold(*ends)
+    await call.resume(*ends)
+
+
+@spec("RFC 9429 5.2.2")
+async def test_what_is_held_is_still_named(peers: Peers, pair: Pair) -> None:
+    call = await _Call.begin(peers, pair, "video")
+    names = [_names_in(local_of(call.sender).sdp)]
+    await call.hold(call.sender, call.receiver)
+    names.append(_names_in(local_of(call.sender).sdp))
+    await call.resume(call.sender, call.receiver)
+    names.append(_names_in(local_of(call.sender).sdp))
+    await call.hold(call.receiver, call.sender)
+    names.append(_names_in(local_of(call.sender).sdp))
+    assert names[0]
+    assert names == [names[0]] * 4
+
+
+@spec("webrtc-stats 6.2", "webrtc-stats 6.4")
+@requires(Capability.STATS)
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_figures_go_on_after_hold(peers: Peers, pair: Pair, kind: Kind) -> None:
+    call = await _Call.begin(peers, pair, kind)
+    before = await _streams(call.sender, "outbound-rtp")
+    await call.hold(call.sender, call.receiver)
+    await call.resume(call.sender, call.receiver)
+    received, sent = await _streams(call.receiver, "inbound-rtp"), await _streams(call.sender, "outbound-rtp")
+    # Whatever counts from nothing is another object: under one id, nothing falls.
+    for id in before.keys() & sent.keys():
+        assert before[id].ssrc == sent[id].ssrc
+        assert before[id].packetsSent <= sent[id].packetsSent
+    numbers = {int(number) for number in re.findall(r"^a=ssrc:(\d+) ", local_of(call.sender).sdp, re.MULTILINE)}
+    (out,) = (entry for entry in sent.values() if entry.ssrc in numbers)
+    (into,) = (entry for entry in received.values() if entry.ssrc == out.ssrc)
+    assert 0 < into.packetsReceived <= out.packetsSent
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A call in which a sign is sent one way."""
+
+    sender: RTCPeerConnection
+    receiver: RTCPeerConnection
+    sign: Sign
+
+    @classmethod
+    async def begin(cls, peers: Peers, pair: Pair, kind: Kind) -> Self:
+        """Connect, and receive the first sign."""
+        sender, receiver = peers.open_pair(pair)
+        arriving, sign = Arrivals(receiver, "track"), Sign(pair.offerer, kind)
+        sender.addTrack(sign.track)
+        await connect(sender, receiver)
+        await _until_received(await arriving.next(), FIRST)
+        return cls(sender, receiver, sign)
+
+    async def hold(self, holder: RTCPeerConnection, other: RTCPeerConnection) -> None:
+        """Agree on sending nothing."""
+        await self._turn(holder, other, "inactive")
+        assert [pc.getTransceivers()[0].currentDirection for pc in (holder, other)] == ["inactive", "inactive"]
+
+    async def resume(self, holder: RTCPeerConnection, other: RTCPeerConnection) -> None:
+        """Agree on sending as before, and receive the second sign."""
+        self.sign.code = SECOND
+        await self._turn(holder, other, "sendonly" if holder is self.sender else "recvonly")
+        assert self.sender.getTransceivers()[0].currentDirection == "sendonly"
+        await _until_received(self.receiver.getTransceivers()[0].receiver.track, SECOND)
+
+    @staticmethod
+    async def _turn(holder: RTCPeerConnection, other: RTCPeerConnection, direction: Direction) -> None:
+        holder.getTransceivers()[0].direction = direction
+        await negotiate(holder, other)
+
+
+def _names_in(sdp: str) -> list[str]:
+    return re.findall(r"^a=msid:(.*?)\r?$", sdp, re.MULTILINE)
+
+
+async def _streams(pc: RTCPeerConnection, kind: str) -> dict[str, Any]:
+    return {entry.id: entry for entry in (await pc.getStats()).values() if entry.type == kind}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance.asserts import Arrivals, closed, connect, link, local_of, negotiate, reach
-from conformance.media import code_of, coded_picture, mono_samples, picture_track, tone_track
+from conformance.media import code_of, coded_picture, mono_samples, picture_track, tone_track, track
 from conformance.quality import psnr
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
@@ -18,7 +18,7 @@ from shim import Capability
 pytestmark = requires(Capability.ICE_HOST)
 
 PATIENCE = 8.0
-CODE = 0b10110010
+CODE, OTHER_CODE = 0b10110010, 0b01001101
 
 
 @spec("RFC 8831 6.6")
@@ -67,8 +67,8 @@ async def _hear(sound: object) -> None:
         pass
 
 
-async def _see(pictures: object) -> None:
-    while code_of(await pictures.recv()) != CODE:  # type: ignore[attr-defined]
+async def _see(pictures: object, code: int = CODE) -> None:
+    while code_of(await pictures.recv()) != code:  # type: ignore[attr-defined]
         pass
 
 
@@ -133,6 +133,22 @@ async def test_hold_is_understood_by_a_library(peers: Peers, foreign_pair: Pair)
     offerer.getTransceivers()[0].direction = "inactive"
     await negotiate(offerer, answerer)
     assert [pc.getTransceivers()[0].currentDirection for pc in (offerer, answerer)] == ["inactive", "inactive"]
+
+
+@spec("RFC 3264 8.4", "RFC 9429 5.2.2")
+async def test_pictures_come_back_after_hold_with_a_library(peers: Peers, foreign_pair: Pair) -> None:
+    offerer, answerer = peers.open_pair(foreign_pair)
+    arriving, shown = Arrivals(answerer, "track"), [CODE]
+    offerer.addTrack(track(foreign_pair.offerer, "video", lambda _: coded_picture(shown[-1]), 1 / 30))
+    await connect(offerer, answerer)
+    received = await arriving.next()
+    await asyncio.wait_for(_see(received), PATIENCE)
+    offerer.getTransceivers()[0].direction = "inactive"
+    await negotiate(offerer, answerer)
+    shown.append(OTHER_CODE)
+    offerer.getTransceivers()[0].direction = "sendonly"
+    await negotiate(offerer, answerer)
+    await asyncio.wait_for(_see(received, OTHER_CODE), PATIENCE)
 
 
 @spec("webrtc-stats 6.2", "webrtc-stats 6.4")
