@@ -197,9 +197,9 @@ async def closed(channel: RTCDataChannel) -> None:
     await until(channel, ("close",), lambda: channel.readyState == "closed", "a closed channel")
 
 
-async def first_event(emitter: Emits, event: str) -> Any:
+async def first_event(emitter: Emits, event: str, patience: float = PATIENCE) -> Any:
     """Wait for the next emission; return what it carries."""
-    return await Arrivals(emitter, event).next()
+    return await Arrivals(emitter, event).next(patience)
 
 
 # --- connections -------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, Endpoint, first_event, opened, reach
-from conformance.asserts import Link as Connected
+from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, first_event, opened, reach
+from conformance.crossing import MESSAGE, first, holds_message, link_through, numbered, numbers_of
 from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
 from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe
 from conformance.report.evidence import Evidence
@@ -20,45 +20,12 @@ from shim import Capability, RTCConfiguration, RTCSessionDescription
 
 pytestmark = requires(Capability.ICE_HOST)
 
-COUNT = 150
-MESSAGE = 900
-"""Bytes of a message that shares its packet with no other."""
 ROUGH = Link(delay=0.01, jitter=0.01, overtaking=True, loss=0.05, reordering=0.05, duplication=0.05)
 BURSTY = Link(delay=0.02, jitter=0.01, overtaking=True, burst=Burst(enter=0.01, leave=0.3), duplication=0.02)
 NARROW = Link(delay=0.02, rate=4e6, queue=30_000)
 SHAKY = Link(delay=0.1, jitter=0.05, loss=0.05, overtaking=True)
 IMPATIENT = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=1)
 STUBBORN = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=20)
-
-
-async def _link(
-    peers: Peers, pair: Pair, network: Network, configuration: RTCConfiguration | None = None, **options: Any
-) -> Connected:
-    """Connect a pair through the network, over one data channel."""
-    offerer, answerer = peers.open_pair(pair, configuration)
-    arrivals = ChannelArrivals(answerer)
-    near = Endpoint.of(offerer.createDataChannel("chat", **options))
-    await network.connect(offerer, answerer)
-    await opened(near.channel)
-    return Connected(offerer, answerer, near, await arrivals.next())
-
-
-def _first_large() -> Callable[[Packet], bool]:
-    """Choose the first packet that holds a whole message of `MESSAGE` bytes."""
-    return _first(lambda packet: packet.kind == "dtls" and packet.size >= MESSAGE)
-
-
-def _first(wanted: Callable[[Packet], bool]) -> Callable[[Packet], bool]:
-    left = iter([True])
-    return lambda packet: wanted(packet) and next(left, False)
-
-
-def _message(number: int, size: int = MESSAGE) -> bytes:
-    return number.to_bytes(4, "big") * (size // 4)
-
-
-def _numbers(messages: list[Any]) -> list[int]:
-    return [int.from_bytes(message[:4], "big") for message in messages]
 
 
 # --- connecting --------------------------------------------------------------------------------------
@@ -68,7 +35,7 @@ def _numbers(messages: list[Any]) -> list[int]:
 @pytest.mark.parametrize("trickle", [False, True], ids=["complete", "trickle"])
 async def test_everything_passes_the_network(peers: Peers, pair: Pair, netsim: NetworkMaker, trickle: bool) -> None:
     network = netsim(Link(delay=0.01))
-    connected = await _link(peers, pair, network, RTCConfiguration(trickle=trickle))
+    connected = await link_through(network, peers, pair, RTCConfiguration(trickle=trickle))
     there, back = _large_packets(network.a_to_b), _large_packets(network.b_to_a)
     connected.near.channel.send(bytes(MESSAGE))
     assert await connected.far.inbox.next() == bytes(MESSAGE)
@@ -107,7 +74,7 @@ async def test_setup_over_a_round_trip_of_100_ms(
 @spec("RFC 8832 6", "webrtc-pc 6.2")
 async def test_channel_opens_before_the_remote_answers(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network)
+    connected = await link_through(network, peers, pair)
     announced = ChannelArrivals(connected.answerer)
     network.set_links(Link(), Link(loss=1))
     channel = connected.offerer.createDataChannel("quick", ordered=False)
@@ -127,7 +94,7 @@ async def test_handshake_survives_the_loss_of_a_first_flight(
     network = netsim()
     for name in lossy:
         getattr(network, name).link = Link(loss=1, only=_first_dtls())
-    connected = await _link(peers, pair, network)
+    connected = await link_through(network, peers, pair)
     connected.near.channel.send("hello")
     assert await connected.far.inbox.next() == "hello"
     assert all(getattr(network, name).counters.dropped["loss"] == 1 for name in lossy)
@@ -136,13 +103,13 @@ async def test_handshake_survives_the_loss_of_a_first_flight(
 @pytest.mark.slow
 @spec("RFC 6347 4.2.4", "RFC 8445 14.3")
 async def test_connecting_survives_heavy_loss(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
-    connected = await _link(peers, pair, netsim(Link(delay=0.02, loss=0.15)))
+    connected = await link_through(netsim(Link(delay=0.02, loss=0.15)), peers, pair)
     connected.near.channel.send("hello")
     assert await connected.far.inbox.next() == "hello"
 
 
 def _first_dtls() -> Callable[[Packet], bool]:
-    return _first(lambda packet: packet.kind == "dtls")
+    return first(lambda packet: packet.kind == "dtls")
 
 
 @spec("RFC 8827 6.5")
@@ -182,9 +149,9 @@ async def test_reliable_channel_delivers_everything_in_order(
     peers: Peers, pair: Pair, netsim: NetworkMaker, link: Link, count: int, largest: int
 ) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network)
+    connected = await link_through(network, peers, pair)
     network.set_links(link)
-    sent = [_message(number, 4 + number * 4001 % largest) for number in range(count)]
+    sent = [numbered(number, 4 + number * 4001 % largest) for number in range(count)]
     for message in sent:
         connected.near.channel.send(message)
         connected.far.channel.send(message)
@@ -195,12 +162,12 @@ async def test_reliable_channel_delivers_everything_in_order(
 @spec("RFC 8831 6.6")
 async def test_damaged_packets_never_reach_the_application(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network)
+    connected = await link_through(network, peers, pair)
     network.set_links(Link(corruption=0.1))
     for number in range(300):
         # One by one, so that each has a packet to be damaged in.
-        connected.near.channel.send(_message(number))
-        assert await connected.far.inbox.take(1) == [_message(number)]
+        connected.near.channel.send(numbered(number))
+        assert await connected.far.inbox.take(1) == [numbered(number)]
         if network.a_to_b.counters.corrupted >= 2:
             break
     assert network.a_to_b.counters.corrupted > 0
@@ -223,13 +190,13 @@ async def test_unordered_channel_does_not_wait_for_what_was_lost(
 
 async def _arrivals_after_loss(peers: Peers, pair: Pair, network: Network, **options: Any) -> list[int]:
     """Lose the first of five messages once; return the order of arrival."""
-    connected = await _link(peers, pair, network, **options)
+    connected = await link_through(network, peers, pair, **options)
     connected.far.channel.send("until this is here, messages are sent in order (RFC 8832 section 6)")
     await connected.near.inbox.next()
-    network.a_to_b.link = Link(loss=1, only=_first_large())
+    network.a_to_b.link = Link(loss=1, only=first(holds_message))
     for number in range(5):
-        connected.near.channel.send(_message(number))
-    received = _numbers(await connected.far.inbox.take(5))
+        connected.near.channel.send(numbered(number))
+    received = numbers_of(await connected.far.inbox.take(5))
     assert network.a_to_b.counters.dropped["loss"] == 1
     return received
 
@@ -241,57 +208,29 @@ async def test_lost_message_is_not_sent_again_if_it_may_not(
     peers: Peers, pair: Pair, netsim: NetworkMaker, ordered: bool
 ) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network, maxRetransmits=0, ordered=ordered)
-    network.a_to_b.link = Link(loss=1, only=_first_large())
+    connected = await link_through(network, peers, pair, maxRetransmits=0, ordered=ordered)
+    network.a_to_b.link = Link(loss=1, only=first(holds_message))
     for number in range(5):
-        connected.near.channel.send(_message(number))
-    assert _numbers(await connected.far.inbox.take(4)) == [1, 2, 3, 4]
-    connected.near.channel.send(_message(5))
-    assert _numbers(await connected.far.inbox.take(1)) == [5]
-
-
-@spec("RFC 3758 3.5")
-@requires(Capability.DATA_MAX_RETRANSMITS, Capability.DATA_UNORDERED)
-async def test_unreliable_channel_loses_some_and_repeats_none(
-    peers: Peers, pair: Pair, netsim: NetworkMaker, evidence: Evidence
-) -> None:
-    network = netsim()
-    connected = await _link(peers, pair, network, maxRetransmits=0, ordered=False)
-    network.set_links(Link(delay=0.005, jitter=0.005, overtaking=True, loss=0.2, duplication=0.1))
-    for number in range(COUNT):
-        connected.near.channel.send(_message(number, 100))
-        await asyncio.sleep(0.002)
-    network.set_links(Link())
-    received = await _until_last(connected, COUNT)
-    evidence.figure("delivered share", len(received) / COUNT)
-    print(f"unreliable {pair}: {len(received)} of {COUNT} messages arrived over a network that loses 20 %")
-    assert len(set(received)) == len(received)
-    assert 0 < len(received) < COUNT
-
-
-async def _until_last(connected: Connected, last: int) -> list[int]:
-    """Send the last message until it arrives; return the numbers that came before."""
-    received: list[int] = []
-    while last not in received:
-        connected.near.channel.send(_message(last, 100))
-        received += _numbers(await connected.far.inbox.take(max(1, connected.far.inbox.waiting)))
-    return [number for number in received if number != last]
+        connected.near.channel.send(numbered(number))
+    assert numbers_of(await connected.far.inbox.take(4)) == [1, 2, 3, 4]
+    connected.near.channel.send(numbered(5))
+    assert numbers_of(await connected.far.inbox.take(1)) == [5]
 
 
 @spec("RFC 3758 3.5", "webrtc-pc 6.2")
 @requires(Capability.DATA_MAX_LIFETIME)
 async def test_message_expires_in_a_blackout(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network, maxPacketLifeTime=100)
+    connected = await link_through(network, peers, pair, maxPacketLifeTime=100)
     lost = asyncio.Event()
     network.a_to_b.on_packet(lambda packet, _: lost.set() if packet.size > MESSAGE else None)
     network.blackout()
-    connected.near.channel.send(_message(0))
+    connected.near.channel.send(numbered(0))
     await asyncio.wait_for(lost.wait(), PATIENCE)
     await asyncio.sleep(0.2)  # twice its life
     network.restore()
-    connected.near.channel.send(_message(1))
-    assert _numbers([await connected.far.inbox.next()]) == [1]
+    connected.near.channel.send(numbered(1))
+    assert numbers_of([await connected.far.inbox.next()]) == [1]
 
 
 # --- media -------------------------------------------------------------------------------------------
@@ -363,7 +302,7 @@ async def _until_seen(remote: Any, code: int) -> None:
 @spec("RFC 7675", "webrtc-pc 4.3.3")
 async def test_blackout_disconnects_and_its_end_connects_again(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network, STUBBORN)
+    connected = await link_through(network, peers, pair, STUBBORN)
     network.blackout()
     for pc in (connected.offerer, connected.answerer):
         await reach(pc, "iceConnectionState", "disconnected")
@@ -380,7 +319,7 @@ async def test_blackout_disconnects_and_its_end_connects_again(peers: Peers, pai
 @requires(Capability.ICE_RESTART)
 async def test_long_blackout_fails_and_a_restart_connects_again(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network, IMPATIENT)
+    connected = await link_through(network, peers, pair, IMPATIENT)
     network.blackout()
     for pc in (connected.offerer, connected.answerer):
         await reach(pc, "iceConnectionState", "failed")
@@ -401,7 +340,7 @@ async def test_long_blackout_fails_and_a_restart_connects_again(peers: Peers, pa
 )
 async def test_connection_survives_another_address(peers: Peers, pair: Pair, netsim: NetworkMaker, side: Any) -> None:
     network = netsim()
-    connected = await _link(peers, pair, network, STUBBORN)
+    connected = await link_through(network, peers, pair, STUBBORN)
     network.rebind(side)
     connected.near.channel.send("are you there?")
     connected.far.channel.send("yes")

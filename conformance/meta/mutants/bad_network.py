@@ -9,7 +9,7 @@ from conformance.meta.catalogue import Topic
 from conformance.meta.proxies import ChannelProxy, EngineProxy
 from shim.spi.engines import DataChannelEngine, DataChannelInit
 
-TOPIC: Final = Topic("data over a bad network", "test_network.py", "test_buffered_amount.py")
+TOPIC: Final = Topic("data over a bad network", "test_network.py", "test_reliability.py", "test_buffered_amount.py")
 _TRANSPORT_BUFFER: Final = 2_000_000
 """Bytes that libwebrtc's SCTP keeps for itself."""
 
@@ -28,6 +28,33 @@ class LifetimeIgnored(EngineProxy):
 
     def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
         return super().create_data_channel(replace(init, max_packet_life_time=None))
+
+
+@TOPIC.proxy
+class RetransmitsTreatedAsNone(EngineProxy):
+    """Send no message again where a maximum was set, however high."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        limit = None if init.max_retransmits is None else 0
+        return super().create_data_channel(replace(init, max_retransmits=limit))
+
+
+@TOPIC.proxy
+class OneRetransmitTooMany(EngineProxy):
+    """Send a message once more often than it may be."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        limit = init.max_retransmits and init.max_retransmits + 1
+        return super().create_data_channel(replace(init, max_retransmits=limit))
+
+
+@TOPIC.proxy
+class LifetimeTreatedAsNone(EngineProxy):
+    """Send no message again where a lifetime was set, however long."""
+
+    def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
+        life = None if init.max_packet_life_time is None else 0
+        return super().create_data_channel(replace(init, max_packet_life_time=life))
 
 
 @TOPIC.proxy
