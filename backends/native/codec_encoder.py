@@ -15,8 +15,8 @@ from av.video.frame import PictureType
 from backends.native.codec_colour import Colour, Recolourer, colour_of
 from backends.native.codec_hardware import Found, find_encoder
 from backends.native.codec_libraries import LAYER_PATTERNS, LIBRARIES, NEVER, Library, RateChange, silence_svt
-from backends.native.codec_pace import Pace
-from backends.native.codec_presets import faster_than, preset_of, usual_speed
+from backends.native.codec_pace import Pace, Recovery
+from backends.native.codec_presets import Preset, faster_than, preset_of, usual_speed
 from backends.native.picture_filter import PictureFilter
 from shim.spi.engines import CodecImplementation, EncodedVideo, EncoderSettings
 from shim.spi.errors import CapabilityError, OperationError
@@ -68,7 +68,7 @@ LAYERED: Final = Found("", "software, for the temporal layers")
 class NativeVideoEncoder:
     """The encoder of :mod:`shim.spi.engines`.
 
-    :param library: other than the usual one of the codec.
+    :param library: other than the usual one of the codec, for calls.
     :raises CapabilityError: the codec has no such layers or size here, or the required hardware is not there.
     """
 
@@ -78,8 +78,8 @@ class NativeVideoEncoder:
         self._found = find_encoder(settings.codec, settings.hardware) if settings.temporal_layers == 1 else LAYERED
         self._change = RateChange.KEY_FRAME if self._found.name else self._library.rate_change
         self._speed = self._usual_speed(settings.width * settings.height) if settings.speed is None else settings.speed
-        self._steps = ""
-        self._pace = Pace()
+        self._better: list[int] = []
+        self._pace, self._recovery = Pace(), Recovery()
         self._filter = PictureFilter()
         self._recolourer = Recolourer()
         self._pending: dict[int, _Pending] = {}
@@ -88,15 +88,19 @@ class NativeVideoEncoder:
         self._clock = 0
         self._last: Fraction | None = None
         self._colour = Colour()
-        self._context: av.VideoCodecContext | None = self._open(settings)
+        self._opened = settings
+        # One for calls is opened by its first picture, which tells its colours: to open it takes a while.
+        self._context: av.VideoCodecContext | None = None if library else self._open(settings)
 
     @property
     def implementation(self) -> CodecImplementation:
         """See :attr:`shim.spi.engines.VideoEncoder.implementation`."""
         if self._found.name:
             return CodecImplementation(self._found.name, True, self._found.reason)
-        words = preset_of(self._settings.codec, self._speed).words
-        return CodecImplementation(self._library.name, False, self._found.reason + self._steps, words)
+        words, reason = self._preset(self._speed).words, self._found.reason
+        if self._better:
+            reason += f"; stepped down from {self._preset(self._better[0]).words}: it fell behind"
+        return CodecImplementation(self._library.name, False, reason, words)
 
     @property
     def settings(self) -> EncoderSettings:
@@ -111,7 +115,7 @@ class NativeVideoEncoder:
     @property
     def behind(self) -> bool:
         """Whether the machine is too slow for the usual quality, or for any."""
-        return bool(self._steps) or self._pace.late
+        return bool(self._better) or self._pace.late
 
     def encode(self, frame: VideoFrame, *, key_frame: bool = False) -> list[EncodedVideo]:
         """See :meth:`shim.spi.engines.VideoEncoder.encode`."""
@@ -197,7 +201,7 @@ class NativeVideoEncoder:
         if context is not None and going_on:
             return context
         if not same and self._settings.speed is None:
-            self._speed, self._steps = self._usual_speed(frame.width * frame.height), ""
+            self._speed, self._better = self._usual_speed(frame.width * frame.height), []
         self._left += self.flush()
         self._colour = colour
         self._context = self._open(replace(self._settings, width=frame.width, height=frame.height))
@@ -217,7 +221,7 @@ class NativeVideoEncoder:
             options = dict(self._found.options)
             return opened(self._found.name, sized, options, pixels=self._found.pixels, colour=self._colour)
         silence_svt()
-        options = self._library.options(sized) | dict(preset_of(sized.codec, self._speed).options)
+        options = self._library.options(sized) | dict(self._preset(self._speed).options)
         return opened(self._library.name, sized, options, spare=self._library.spins, colour=self._colour)
 
     def _ticks(self, now: Fraction) -> tuple[int, int]:
@@ -251,15 +255,32 @@ class NativeVideoEncoder:
             pending.layer,
         )
 
+    def _preset(self, speed: int) -> Preset:
+        return preset_of(self._settings.codec, speed)
+
     def _keep_up(self, seconds: float) -> None:
-        """Step down when pictures take longer than there is time for them, unless the speed was asked for."""
-        if self._settings.speed is not None or not self._pace.note(seconds, 1 / self._settings.framerate):
+        """Step down when pictures take longer than there is time for them, unless the speed was asked for.
+
+        And up again when there has been time to spare for long. Either costs a key frame.
+        """
+        interval = 1 / self._settings.framerate
+        slow = self._pace.note(seconds, interval)
+        if self._settings.speed is not None or self._found.name:
             return
         faster = faster_than(self._settings.codec, self._speed)
-        if faster is not None and not self._found.name:
-            self._steps = f"; stepped down from {preset_of(self._settings.codec, self._speed).words}: it fell behind"
-            self._speed = faster
-            self._left += self.flush()
+        if slow and faster is not None:
+            self._better.append(self._speed)
+            self._change_speed(faster)
+        elif self._better and self._recovery.note(self._pace.load * self._dearer(self._better[-1]), interval):
+            self._change_speed(self._better.pop())
+
+    def _dearer(self, speed: int) -> float:
+        """Return how many times as long pictures take at another speed."""
+        return self._preset(speed).cost / self._preset(self._speed).cost
+
+    def _change_speed(self, speed: int) -> None:
+        self._speed = speed
+        self._left += self.flush()
 
 
 def library_for(settings: EncoderSettings) -> Library:

@@ -28,7 +28,7 @@ from backends.native.codec_hardware import (
     try_encoder,
 )
 from backends.native.codec_libraries import DECODERS, LIBRARIES
-from backends.native.codec_pace import PATIENCE, WINDOW, Pace
+from backends.native.codec_pace import CALM, EASY, PATIENCE, WINDOW, Pace, Recovery
 from backends.native.codec_presets import PRESETS, faster_than, preset_of, usual_speed
 from shim.spi.engines import EncoderSettings, VideoCodec
 from shim.spi.errors import CapabilityError
@@ -214,6 +214,29 @@ def test_encoder_that_falls_behind_steps_down_and_says_so(monkeypatch: pytest.Mo
     assert encoder.implementation.speed != slow
     assert f"stepped down from {slow}" in encoder.implementation.reason
     encoder.close()
+
+
+def test_encoder_steps_up_again_when_it_has_had_time_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = NativeVideoEncoder(settings("H264", framerate=30))
+    usual, answers = encoder.implementation, iter([True] + 99 * [False])
+    monkeypatch.setattr(encoder._pace, "note", lambda *_: next(answers))
+    encoder.encode(noise(0))
+    stepped = encoder.implementation
+    encoder._pace.load = EASY / 2
+    monkeypatch.setattr(encoder._recovery, "_wait", 0.1)
+    keys = [chunk.key_frame for number in range(1, 7) for chunk in encoder.encode(noise(number))]
+    assert stepped.speed != usual.speed
+    assert encoder.implementation == usual
+    assert keys.count(True) == 2
+    encoder.close()
+
+
+def test_recovery_takes_twice_as_long_each_time_and_begins_anew_after_a_strain() -> None:
+    recovery = Recovery()
+    first = next(second for second in range(1000) if recovery.note(EASY, 1.0))
+    then = next(second for second in range(1000) if recovery.note(0.0, 1.0))
+    assert (first + 1, then + 1) == (CALM, 2 * CALM)
+    assert not any(recovery.note(EASY * (1 + (second % 30 == 0)), 1.0) for second in range(1000))
 
 
 def test_speed_that_was_asked_for_stays(monkeypatch: pytest.MonkeyPatch) -> None:
