@@ -22,6 +22,7 @@ from shim import (
     RTCPeerConnection,
     RTCRtpCodecCapability,
     RTCRtpSender,
+    RTCSessionDescription,
     use_backend,
 )
 from shim.spi.engines import Direction
@@ -159,6 +160,20 @@ async def test_what_is_held_is_still_named(peers: Peers, pair: Pair) -> None:
     names.append(_names_in(local_of(call.sender).sdp))
     assert names[0]
     assert names == [names[0]] * 4
+
+
+@spec("RFC 3264 8.4", "RFC 9429 5.10")
+@pytest.mark.parametrize("kind", ["audio", "video"])
+async def test_media_flows_again_though_nothing_was_named_in_hold(peers: Peers, target: Target, kind: Kind) -> None:
+    call = await _Call.begin(peers, Pair(target, target), kind)
+    call.sender.getTransceivers()[0].direction = "inactive"
+    await call.sender.setLocalDescription(await call.sender.createOffer())
+    offer = local_of(call.sender)
+    unnamed = re.sub(r"(?m)^a=(?:msid|ssrc|ssrc-group):.*\r\n", "", offer.sdp)
+    await call.receiver.setRemoteDescription(RTCSessionDescription(unnamed, offer.type))
+    await call.receiver.setLocalDescription(await call.receiver.createAnswer())
+    await call.sender.setRemoteDescription(local_of(call.receiver))
+    await call.resume(call.sender, call.receiver)
 
 
 @spec("webrtc-stats 6.2", "webrtc-stats 6.4")
