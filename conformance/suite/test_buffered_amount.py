@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
-from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, Endpoint, opened, within
+from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, Endpoint, opened, until, within
 from conformance.netsim import Network, NetworkMaker, Packet, Pipe
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
@@ -63,11 +63,13 @@ class Drain:
         self._channel.bufferedAmountLowThreshold = 0
 
 
-async def _channels(peers: Peers, pair: Pair, network: Network, count: int) -> list[tuple[Endpoint, Endpoint]]:
+async def _channels(
+    peers: Peers, pair: Pair, network: Network, count: int, **options: Any
+) -> list[tuple[Endpoint, Endpoint]]:
     """Connect a pair through the network; return both ends of each channel."""
     offerer, answerer = peers.open_pair(pair)
     arrivals = ChannelArrivals(answerer)
-    near = [Endpoint.of(offerer.createDataChannel(str(number))) for number in range(count)]
+    near = [Endpoint.of(offerer.createDataChannel(str(number), **options)) for number in range(count)]
     await network.connect(offerer, answerer)
     for end in near:
         await opened(end.channel)
@@ -125,3 +127,20 @@ async def test_buffered_amount_falls_when_the_network_takes_data_again(
         first, last = drain.amounts
         assert 0 < first <= threshold
         assert last == 0
+
+
+@pytest.mark.slow
+@spec("RFC 3758 3.5", "webrtc-pc 6.2")
+@requires(Capability.DATA_MAX_LIFETIME)
+async def test_what_has_expired_is_buffered_no_longer(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+    network = netsim()
+    [(near, _)] = await _channels(peers, pair, network, 1, maxPacketLifeTime=100)
+    network.blackout()
+    lost = asyncio.Event()
+    network.a_to_b.on_packet(lambda packet, _: lost.set() if packet.size > FULL else None)
+    _fill([near.channel])
+    async with within(PATIENCE, "a first packet"):
+        await lost.wait()
+    await asyncio.sleep(0.2)  # twice their life
+    network.restore()
+    await until(near.channel, ("bufferedamountlow",), lambda: near.channel.bufferedAmount == 0, "an empty buffer")
