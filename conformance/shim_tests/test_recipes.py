@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -88,35 +89,76 @@ def test_every_input_is_used_and_every_use_declared(workflow: dict[str, Any]) ->
     assert used == set(inputs_of(workflow))
 
 
-def test_recipe_has_ten_lines_and_passes_known_inputs(workflow: dict[str, Any]) -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.S)
-    assert len(blocks) == 1
-    assert len(blocks[0].splitlines()) <= 10
-    job = yaml.safe_load(blocks[0])["jobs"]["conformance"]
-    assert job["uses"].partition("@")[0].endswith("/.github/workflows/conformance.yml")
+def test_recipes_have_ten_lines_and_pass_known_inputs(workflow: dict[str, Any]) -> None:
+    recipes = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.S)
+    assert len(recipes) == 2
     inputs = inputs_of(workflow)
-    for name, value in job["with"].items():
-        assert isinstance(value, {"string": str, "number": int}[inputs[name]["type"]])
+    for recipe in recipes:
+        assert len(recipe.splitlines()) <= 10
+        job = yaml.safe_load(recipe)["jobs"]["conformance"]
+        assert job["uses"].partition("@")[0].endswith("/.github/workflows/conformance.yml")
+        for name, value in job["with"].items():
+            assert isinstance(value, {"string": str, "number": int}[inputs[name]["type"]])
+
+
+def test_recipe_that_names_legacy_installs_it() -> None:
+    recipes = re.findall(r"```yaml\n(.*?)```", GUIDE.read_text(), re.S)
+    told = [yaml.safe_load(recipe)["jobs"]["conformance"]["with"] for recipe in recipes]
+    (given,) = [words for words in told if "legacy" in words["backends"].split()]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = re.fullmatch(rf"{project['name']}\[(.*)\]", given["shim"])
+    assert asked is not None
+    assert {"conformance", "legacy"} == set(asked[1].split(",")) <= set(project["optional-dependencies"])
+    needed = re.search(r"^packages=\((.*)\)", (ROOT / ".ci" / "setup-legacy").read_text(), re.M)
+    assert needed is not None
+    assert set(given["apt"].split()) == set(needed[1].split())
 
 
 def test_the_scripts_run_the_suite_and_tell_the_verdict(workflow: dict[str, Any], tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "python").symlink_to(_launcher(tmp_path))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIM_", "PYTEST_"))}
-    environment = kept | {
-        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PYTEST_ADDOPTS": "-k test_dtls",
-        "BACKENDS": "native", "REQUIRED": "native", "PAIRS": "same", "TIER": "core", "WORKERS": "1",
-        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
-    }  # fmt: skip
+    environment = _environment(tmp_path)
     scripts = scripts_of(workflow)
     for name in ("Run the suite", "Put the verdict on the run's page"):
-        ended = subprocess.run(
-            ["bash", "-e", "-c", scripts[name]],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False,
-        )  # fmt: skip
+        ended = _run(scripts[name], tmp_path, environment)
         assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "NOT PROVEN: nothing failed" in (tmp_path / "summary.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("backends", "required", "status"),
+    [
+        ("native absent", "", 2),
+        ("native absent", "absent", 2),
+        ("native absent", "native", 0),
+        ("native absent", "-", 0),
+    ],
+)
+def test_named_backend_must_run_unless_said_otherwise(
+    workflow: dict[str, Any], tmp_path: Path, backends: str, required: str, status: int
+) -> None:
+    environment = _environment(tmp_path) | {"BACKENDS": backends, "REQUIRED": required}
+    ended = _run(scripts_of(workflow)["Run the suite"], tmp_path, environment)
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    assert ("backend absent is required" in ended.stderr) == bool(status)
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return what the scripts find: the interpreter of this environment, and inputs for a short run."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python").symlink_to(_launcher(folder))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIM_", "PYTEST_"))}
+    return kept | {
+        "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "PYTEST_ADDOPTS": "-k test_dtls",
+        "BACKENDS": "native", "REQUIRED": "", "PAIRS": "same", "TIER": "core", "WORKERS": "1",
+        "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
+    }  # fmt: skip
+
+
+def _run(script: str, folder: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-e", "-c", script],
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
 
 
 def _launcher(folder: Path) -> Path:
