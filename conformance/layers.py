@@ -31,7 +31,7 @@ class LayerPeer:
         self._pc = peers.open(ReferenceTarget(REFERENCE))
         self._layers = layers
         self._source: dict[int, str] = {}
-        self._complete = asyncio.Event()
+        self._news = asyncio.Event()
         self.sizes: dict[str, tuple[int, int]] = {}
         """Width and height of each layer, from its last key frame."""
 
@@ -46,9 +46,11 @@ class LayerPeer:
         answer = local_of(self._pc).sdp + "".join(f"{line}\r\n" for line in accepted)
         await offerer.setRemoteDescription(described("answer", answer))
 
-    async def until_complete(self) -> None:
-        """Wait until a key frame of every layer has come."""
-        await self._complete.wait()
+    async def until(self, *layers: str) -> None:
+        """Wait until a key frame of each of these has come."""
+        while not self.sizes.keys() >= set(layers):
+            self._news.clear()
+            await self._news.wait()
 
     def _listen(self, extension_id: int) -> None:
         from aiortc.rtp import RtpPacket
@@ -72,8 +74,7 @@ class LayerPeer:
             return
         if (size := _size_of(packet.payload)) is not None:
             self.sizes[rid] = size
-        if self.sizes.keys() >= set(self._layers):
-            self._complete.set()
+            self._news.set()
 
 
 def _extension_id(offer: str) -> int:

@@ -95,6 +95,7 @@ class LegacyPeerEngine:
         """Apply a remote description, or roll back."""
         wishes = sdp.opus_wishes(self._connection.config.opus, local=False)
         text = with_tones_of_its_clock(sdp.with_opus(sdp.readable(description.sdp), wishes))
+        text = sdp.with_layers_off(text, self._transceivers.layers_off())
         wished = SessionDescription(description.type, text)
         await self._apply("setRemoteDescription", self._connection.lib.rtc_pc_set_remote, wished)
 

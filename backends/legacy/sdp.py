@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from shim.spi.engines import OpusParameters
@@ -16,6 +16,7 @@ LARGEST_MESSAGE: Final = 262144
 
 _SCOPED: Final = re.compile(r"^(m=\S+ \d+)/1(?= )|^(c=IN IP4 [\d.]+)/\d+", re.MULTILINE)
 _PEER_REFLEXIVE: Final = re.compile(r"^((?:a=)?candidate:.* typ )prflx\b", re.MULTILINE)
+_RECEIVED_LAYERS: Final = re.compile(r"^(a=simulcast:(?:.* )?recv )(\S+)", re.MULTILINE)
 _RTPMAP_OPUS: Final = re.compile(r"^a=rtpmap:(\d+) opus/48000", re.IGNORECASE)
 
 
@@ -74,6 +75,22 @@ def readable(sdp: str) -> str:
     has no use, and peer reflexive candidates.
     """
     return with_known_candidates(_SCOPED.sub(r"\1\2", sdp))
+
+
+def with_layers_off(answer: str, off: Mapping[str, Collection[str]]) -> str:
+    """Return an answer which pauses what is off: libwebrtc turns every layer on that an answer does not pause.
+
+    :param off: rids by mid (RFC 8853 section 5.1).
+    """
+    head, *parts = re.split(r"^(?=m=)", answer, flags=re.MULTILINE)
+    return head + "".join(_with_pauses(part, off.get(mid_of(part.splitlines()) or "", ())) for part in parts)
+
+
+def _with_pauses(section: str, rids: Collection[str]) -> str:
+    def paused(found: re.Match[str]) -> str:
+        return found[1] + re.sub(r"(?<![^;,])[^;,~]+", lambda rid: "~" * (rid[0] in rids) + rid[0], found[2])
+
+    return _RECEIVED_LAYERS.sub(paused, section)
 
 
 def with_known_candidates(lines: str) -> str:

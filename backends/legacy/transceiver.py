@@ -52,6 +52,8 @@ class LegacyTransceiver:
         self._receiver: Receiver | None = None
         self._stopped = False
         self._wanted: tuple[Encoding, ...] = ()
+        self.layers_off: frozenset[str] = frozenset()
+        """Rids of the layers that the application has turned off."""
         self._sender_transform = Transformer(connection, kind, handle, of_sender=True)
         self._receiver_transform = Transformer(connection, kind, handle, of_sender=False)
         if connection.config.jitter_target > 0:
@@ -110,7 +112,7 @@ class LegacyTransceiver:
             self._apply(parameters_.encodings)
         else:
             self._wanted = parameters_.encodings
-        self.limit_framerate(parameters_.encodings)
+        self.note(parameters_.encodings)
 
     def _native_parameters(self) -> SendParameters:
         handle = self._check(self._lib.rtc_sender_get_parameters(self._handle), "getParameters")
@@ -132,8 +134,12 @@ class LegacyTransceiver:
         except ShimError:
             logger.exception("encodings that were set before the negotiation cannot be applied")
 
-    def limit_framerate(self, encodings: Sequence[Encoding]) -> None:
-        """Send no more frames than the fastest encoding takes."""
+    def note(self, encodings: Sequence[Encoding]) -> None:
+        """Keep to what libwebrtc forgets: which layers are off, and the rate of the fastest that is on."""
+        self.layers_off = frozenset(encoding.rid for encoding in encodings if encoding.rid and not encoding.active)
+        self._limit_framerate(encodings)
+
+    def _limit_framerate(self, encodings: Sequence[Encoding]) -> None:
         rates = [encoding.max_framerate for encoding in encodings if encoding.active]
         limits = [rate for rate in rates if rate is not None]
         self._sender.max_framerate = max(limits) if limits and len(limits) == len(rates) else None
@@ -233,7 +239,7 @@ def add_transceiver(
     transceiver = LegacyTransceiver(connection, handle, kind, sender)
     if by_track and encodings:
         transceiver.set_parameters(replace(transceiver.get_parameters(), encodings=tuple(encodings)))
-    transceiver.limit_framerate(encodings)
+    transceiver.note(encodings)
     return transceiver
 
 
@@ -301,6 +307,11 @@ class TransceiverTable:
     def find(self, handle: int) -> LegacyTransceiver | None:
         """Return the one of this handle, if it is known."""
         return self._known.get(handle)
+
+    def layers_off(self) -> dict[str, frozenset[str]]:
+        """Return the layers that the application has turned off, by mid."""
+        known = ((state.mid, state.engine) for state in self._states)
+        return {mid: t.layers_off for mid, t in known if mid and isinstance(t, LegacyTransceiver) and t.layers_off}
 
     def connect(self) -> None:
         """Let those send that are negotiated to: the connection is up."""

@@ -132,16 +132,43 @@ async def _layers_sent(sender: RTCRtpSender) -> set[str]:
         await asyncio.sleep(PTIME)
 
 
+SCALES: Final = {"q": 4.0, "h": 2.0, "f": 1.0}
+
+
+def _send_layers(pc: RTCPeerConnection, target: Target, *off: str) -> RTCRtpSender:
+    layers = [
+        RTCRtpEncodingParameters(rid=rid, scaleResolutionDownBy=scale, active=rid not in off)
+        for rid, scale in SCALES.items()
+    ]
+    # libwebrtc makes three layers of pictures from 960x540 on, fewer of smaller ones.
+    return pc.addTransceiver(picture_track(target, width=960, height=540), "sendonly", sendEncodings=layers).sender
+
+
 @spec("RFC 8853 5", "RFC 8852 4", "webrtc-pc 5.1")
 @requires(Capability.SIMULCAST, Capability.BITRATE_BOUNDS)
 async def test_every_layer_arrives_in_its_size(peers: Peers, target: Target) -> None:
     offerer = peers.open(target, RTCConfiguration(bitrate=BitrateBounds(start=2_500_000)))
-    scales = {"q": 4.0, "h": 2.0, "f": 1.0}
-    layers = [RTCRtpEncodingParameters(rid=rid, scaleResolutionDownBy=scale) for rid, scale in scales.items()]
-    # libwebrtc makes three layers of pictures from 960x540 on, fewer of smaller ones.
-    offerer.addTransceiver(picture_track(target, width=960, height=540), "sendonly", sendEncodings=layers)
-    receiver = LayerPeer(peers, *scales)
+    _send_layers(offerer, target)
+    receiver = LayerPeer(peers, *SCALES)
     await offerer.setLocalDescription()
     await receiver.answer(offerer)
-    await asyncio.wait_for(receiver.until_complete(), PATIENCE)
+    await asyncio.wait_for(receiver.until(*SCALES), PATIENCE)
     assert receiver.sizes == {"q": (240, 135), "h": (480, 270), "f": (960, 540)}
+
+
+@spec("webrtc-pc 5.2.5", "RFC 8853 5.1")
+@requires(Capability.SIMULCAST, Capability.BITRATE_BOUNDS)
+async def test_layer_that_is_off_is_sent_once_it_is_on(peers: Peers, target: Target) -> None:
+    offerer = peers.open(target, RTCConfiguration(bitrate=BitrateBounds(start=2_500_000)))
+    sender, receiver = _send_layers(offerer, target, "q"), LayerPeer(peers, *SCALES)
+    # The second answer changes nothing: neither of them pauses a layer, nor turns one on.
+    for _ in range(2):
+        await offerer.setLocalDescription()
+        await receiver.answer(offerer)
+        await asyncio.wait_for(receiver.until("h", "f"), PATIENCE)
+        assert [layer.active for layer in sender.getParameters().encodings] == [False, True, True]
+    assert receiver.sizes.keys() == {"h", "f"}
+    parameters = sender.getParameters()
+    parameters.encodings[0].active = True
+    sender.setParameters(parameters)
+    await asyncio.wait_for(receiver.until("q"), PATIENCE)
