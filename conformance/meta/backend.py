@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from shim.spi.engines import (
         AudioProcessor,
         AudioResampler,
+        CaptureSettings,
         EncoderSettings,
         EngineConfig,
         EventSink,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         PeerEngine,
         ProcessorSettings,
         RtpCapabilities,
+        ScreenCapturer,
         SoundForm,
         VideoCodec,
         VideoCodecs,
@@ -45,6 +47,7 @@ COMPONENTS: Final = frozenset(
         Component.AUDIO_PROCESS,
         Component.VIDEO_ENCODE,
         Component.VIDEO_DECODE,
+        Component.SCREEN_CAPTURE,
     }
 )
 """What there are proxies for."""
@@ -122,3 +125,9 @@ def shim_create_video_encoder(settings: EncoderSettings) -> VideoEncoder:
 def shim_create_video_decoder(codec: VideoCodec, hardware: Hardware) -> VideoDecoder:
     """Create a proxy around a decoder of the good backend."""
     return _mutant().parts.decoder(_base().shim_create_video_decoder, codec, hardware)
+
+
+@hookimpl
+def shim_create_screen_capturer(settings: CaptureSettings) -> ScreenCapturer:
+    """Create a proxy around a capturer of the good backend."""
+    return _mutant().parts.capturer(_base().shim_create_screen_capturer, settings)

@@ -9,7 +9,14 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Final, TypeVar
 
-from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ProcessorProxy, ResamplerProxy
+from conformance.meta.components import (
+    CapturerProxy,
+    ConverterProxy,
+    DecoderProxy,
+    EncoderProxy,
+    ProcessorProxy,
+    ResamplerProxy,
+)
 from conformance.meta.proxies import (
     ChannelProxy,
     EngineProxy,
@@ -37,6 +44,7 @@ _ROLES: Final[dict[type[Any], str]] = {
     ProcessorProxy: "processor",
     EncoderProxy: "encoder",
     DecoderProxy: "decoder",
+    CapturerProxy: "capturer",
 }
 
 
@@ -68,7 +76,7 @@ class Topic:
         self.mutants: list[Mutant] = []
 
     def proxy(self, mutated: C) -> C:
-        """Add a mutant that is a proxy class."""
+        """Add a mutant that is a proxy class; its `GOOD_BACKEND` names the one inside, if that must be another."""
         role = next(role for base, role in _ROLES.items() if issubclass(mutated, base))
         self._add(mutated, Parts(**{role: mutated}))
         return mutated
@@ -110,7 +118,8 @@ class Topic:
     def _add(self, mutated: Any, parts: Parts) -> None:
         name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", "-", mutated.__name__).lower()
         description = (mutated.__doc__ or "").strip().partition("\n")[0]
-        self.mutants.append(Mutant(name, self.name, description, self.files, parts))
+        base = getattr(mutated, "GOOD_BACKEND", GOOD_BACKEND)
+        self.mutants.append(Mutant(name, self.name, description, self.files, parts, base))
 
 
 def all_mutants() -> dict[str, Mutant]:

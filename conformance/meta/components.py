@@ -10,14 +10,17 @@ from conformance.meta.naming import in_our_name
 from shim.spi.engines import (
     AudioProcessor,
     AudioResampler,
+    CaptureSettings,
     CodecImplementation,
     Conversion,
     EncodedVideo,
     EncoderSettings,
     Hardware,
+    MediaSink,
     Mix,
     ProcessorSettings,
     ProcessorStats,
+    ScreenCapturer,
     SoundForm,
     VideoCodec,
     VideoConverter,
@@ -32,6 +35,7 @@ CreateResampler = Callable[[SoundForm], AudioResampler]
 CreateProcessor = Callable[[ProcessorSettings], AudioProcessor]
 CreateEncoder = Callable[[EncoderSettings], VideoEncoder]
 CreateDecoder = Callable[[VideoCodec, Hardware], VideoDecoder]
+CreateCapturer = Callable[[CaptureSettings], ScreenCapturer]
 
 
 class ConverterProxy(VideoConverter):
@@ -171,6 +175,38 @@ class DecoderProxy(VideoDecoder):
     def flush(self) -> list[VideoFrame]:
         with in_our_name():
             return self.inner.flush()
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+class CapturerProxy(ScreenCapturer):
+    """Stands for a capturer of the good backend, and for the sink of its pictures.
+
+    :param create: creates the capturer.
+    """
+
+    def __init__(self, create: CreateCapturer, settings: CaptureSettings) -> None:
+        with in_our_name():
+            self.inner = create(self.configured(settings))
+        self.sink: MediaSink | None = None
+
+    def configured(self, settings: CaptureSettings) -> CaptureSettings:
+        """Return the settings that the good capturer gets."""
+        return settings
+
+    def start(self, sink: MediaSink) -> None:
+        self.sink = sink
+        with in_our_name():
+            self.inner.start(self)
+
+    def put(self, frame: AudioFrame | VideoFrame) -> None:
+        assert self.sink is not None
+        self.sink.put(frame)
+
+    def end(self) -> None:
+        assert self.sink is not None
+        self.sink.end()
 
     def close(self) -> None:
         self.inner.close()

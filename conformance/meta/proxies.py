@@ -6,7 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from conformance.meta.components import ConverterProxy, DecoderProxy, EncoderProxy, ProcessorProxy, ResamplerProxy
+from conformance.meta.components import (
+    CapturerProxy,
+    ConverterProxy,
+    DecoderProxy,
+    EncoderProxy,
+    ProcessorProxy,
+    ResamplerProxy,
+)
 from conformance.meta.naming import in_our_name
 from shim.spi import events as ev
 from shim.spi.engines import (
@@ -350,6 +357,7 @@ class Parts:
     processor: type[ProcessorProxy] = ProcessorProxy
     encoder: type[EncoderProxy] = EncoderProxy
     decoder: type[DecoderProxy] = DecoderProxy
+    capturer: type[CapturerProxy] = CapturerProxy
     session: Callable[[SessionState], SessionState] = unchanged
     description: Callable[[SessionDescription], SessionDescription] = unchanged
     capabilities: Callable[[RtpCapabilities], RtpCapabilities] = unchanged

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from rich.console import Console
 
+import conformance.suite
 from conformance.meta.catalogue import CONTROL, Mutant, all_mutants, mutant_named
 from conformance.meta.hunt import Hunt, judge, read_hints
 from conformance.meta.meeting import meet
@@ -31,7 +33,20 @@ TOPICS = {
     "speech",
     "video codecs",
     "transforms",
+    "changes",
+    "glare",
+    "programs",
+    "relay",
+    "interop",
+    "anything",
+    "screen",
+    "layers",
 }
+WITHOUT_MUTANTS = {
+    "test_divergences.py": "asks the register, not a backend",
+    "test_scale.py": "slow: a hunt leaves slow tests out",
+}
+"""Files of the suite that no mutant is for."""
 NAMED = {
     "last-byte-dropped",
     "messages-swapped",
@@ -60,6 +75,12 @@ def test_there_are_mutants_of_every_topic() -> None:
     assert len(mutants) >= 60
     assert set(all_mutants()) >= NAMED
     assert all(mutant.description for mutant in mutants)
+
+
+def test_every_file_of_the_suite_has_mutants() -> None:
+    files = {file for mutant in all_mutants().values() for file in mutant.files}
+    suite = {path.name for path in Path(conformance.suite.__file__).parent.glob("test_*.py")}
+    assert files | WITHOUT_MUTANTS.keys() == suite
 
 
 def test_proxies_with_nothing_wrong_in_them_pass() -> None:

@@ -11,7 +11,7 @@ from conformance.meta.proxies import EngineProxy, SinkProxy
 from shim.spi import events as ev
 from shim.spi.engines import SessionDescription, SessionState, SignalingState, TransceiverState
 
-TOPIC: Final = Topic("JSEP", "test_jsep.py")
+TOPIC: Final = Topic("JSEP", "test_jsep.py", "test_states.py")
 
 
 @TOPIC.proxy

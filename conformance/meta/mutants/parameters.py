@@ -11,7 +11,7 @@ from conformance.meta.proxies import EngineProxy, SinkProxy, TransceiverProxy
 from shim.spi import events as ev
 from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
 
-TOPIC: Final = Topic("parameters", "test_parameters.py", "test_dtmf.py")
+TOPIC: Final = Topic("parameters", "test_parameters.py", "test_encoding.py", "test_dtmf.py")
 
 
 class _Pretending(TransceiverProxy):
