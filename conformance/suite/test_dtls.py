@@ -7,26 +7,36 @@ import re
 
 import pytest
 
-from conformance.asserts import link, local_of, opened, reach
+from conformance.asserts import Arrivals, link, local_of, opened, reach
+from conformance.reference import Kind
 from conformance.requirements import requires, spec
 from conformance.scenes import described
 from conformance.targets import Pair, Peers
-from shim import Capability
+from shim import Capability, RTCSessionDescription
 
 pytestmark = requires(Capability.ICE_HOST)
 
 
 @spec("RFC 8842 5.1", "RFC 8827 6.5")
-async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair) -> None:
+@pytest.mark.parametrize("forged", ["offer", "answer"])
+async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair, forged: Kind) -> None:
     offerer, answerer = peers.open_pair(pair)
     channel = offerer.createDataChannel("chat")
+    announced = Arrivals(answerer, "datachannel")
     await offerer.setLocalDescription()
-    await answerer.setRemoteDescription(local_of(offerer))
+    await answerer.setRemoteDescription(_told(local_of(offerer), forged))
     await answerer.setLocalDescription()
-    sdp = re.sub(r"(a=fingerprint:sha-\d+ )[0-9A-Fa-f:]+", _all_zero, local_of(answerer).sdp)
-    await offerer.setRemoteDescription(described("answer", sdp))
-    await reach(offerer, "connectionState", "failed")
+    await offerer.setRemoteDescription(_told(local_of(answerer), forged))
+    await reach(answerer if forged == "offer" else offerer, "connectionState", "failed")
     assert channel.readyState != "open"
+    assert announced.waiting == 0
+
+
+def _told(description: RTCSessionDescription, forged: Kind) -> RTCSessionDescription:
+    """Return what the other side is told: another fingerprint, if this is the description to forge."""
+    if description.type != forged:
+        return description
+    return described(forged, re.sub(r"(a=fingerprint:sha-\d+ )[0-9A-Fa-f:]+", _all_zero, description.sdp))
 
 
 def _all_zero(match: re.Match[str]) -> str:

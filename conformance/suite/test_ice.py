@@ -22,6 +22,7 @@ from conformance.asserts import (
     negotiate,
     opened,
     reach,
+    within,
 )
 from conformance.remote import RemotePeer
 from conformance.requirements import requires, spec
@@ -39,6 +40,8 @@ from shim import (
 pytestmark = requires(Capability.ICE_HOST)
 
 TRICKLE = RTCConfiguration(trickle=True)
+SOON = 4.0
+"""Seconds, well below the 30 after which ICE fails anyway."""
 HASTY = RTCConfiguration(iceDisconnectedTimeout=1.0, iceFailedTimeout=2.5)
 
 
@@ -213,19 +216,30 @@ async def test_candidate_without_section_is_refused(peers: Peers, target: Target
         await answerer.addIceCandidate(_candidate(mid=None, index=None))
 
 
-@spec("webrtc-pc 4.4.2")
-@pytest.mark.parametrize("candidate", [_candidate(mid="0", index=None), _candidate(mid=None)], ids=["mid", "index"])
-async def test_candidate_may_name_its_section_either_way(
-    peers: Peers, target: Target, candidate: RTCIceCandidate
-) -> None:
-    answerer = await _offered(peers, target)
-    await answerer.addIceCandidate(candidate)
+@spec("webrtc-pc 4.4.2", "RFC 8838 4")
+@requires(Capability.TRICKLE)
+@pytest.mark.parametrize("missing", ["sdpMLineIndex", "sdpMid"], ids=["mid", "index"])
+async def test_candidate_may_name_its_section_either_way(peers: Peers, pair: Pair, missing: str) -> None:
+    """Nothing else tells one peer where the other is."""
+    offerer, answerer = peers.open_pair(pair, TRICKLE)
+    channel = offerer.createDataChannel("chat")
+    ours = Arrivals(offerer, "icecandidate")
+    await _exchange_bare(offerer, answerer)
+    for candidate in await _all_of(ours):
+        await answerer.addIceCandidate(replace(candidate, **{missing: None}))
+    await opened(channel)
 
 
-@spec("RFC 8838 8.2")
-async def test_end_of_candidates_is_accepted(peers: Peers, target: Target) -> None:
-    answerer = await _offered(peers, target)
-    await answerer.addIceCandidate(None)
+@spec("RFC 8838 8.2", "webrtc-pc 5.6.4")
+async def test_end_of_candidates_without_any_is_a_failure(peers: Peers, target: Target) -> None:
+    """As in aiortc: what is not there is not waited for until a time-out."""
+    offerer, answerer = peers.open(target, TRICKLE), peers.open(target, TRICKLE)
+    offerer.createDataChannel("chat")
+    await _exchange_bare(offerer, answerer)
+    async with within(SOON, "the failure"):
+        for pc in (offerer, answerer):
+            await pc.addIceCandidate(None)
+            await reach(pc, "iceConnectionState", "failed")
 
 
 @spec("RFC 8838 13")

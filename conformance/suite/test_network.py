@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, first_event, opened, reach
+from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, first_event, local_of, opened, reach
 from conformance.crossing import MESSAGE, first, holds_message, link_through, numbered, numbers_of
 from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
 from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe
@@ -113,17 +113,17 @@ def _first_dtls() -> Callable[[Packet], bool]:
 
 
 @spec("RFC 8827 6.5")
-async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair, netsim: NetworkMaker) -> None:
+@pytest.mark.parametrize("forged", ["offer", "answer"])
+async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair, netsim: NetworkMaker, forged: str) -> None:
     network = netsim()
     offerer, answerer = peers.open_pair(pair)
     near = offerer.createDataChannel("chat")
-    await offerer.setLocalDescription(await offerer.createOffer())
-    assert offerer.localDescription is not None
-    await answerer.setRemoteDescription(network.description(offerer.localDescription, "a"))
-    await answerer.setLocalDescription(await answerer.createAnswer())
-    assert answerer.localDescription is not None
-    await offerer.setRemoteDescription(_forged(network.description(answerer.localDescription, "b")))
-    assert await reach(offerer, "connectionState", "failed", "closed") == "failed"
+    for source, target, side in ((offerer, answerer, "a"), (answerer, offerer, "b")):
+        await source.setLocalDescription()
+        told = network.description(local_of(source), side)
+        await target.setRemoteDescription(_forged(told) if told.type == forged else told)
+    refusing = answerer if forged == "offer" else offerer
+    assert await reach(refusing, "connectionState", "failed", "closed") == "failed"
     assert near.readyState != "open"
 
 

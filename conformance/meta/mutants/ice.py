@@ -50,6 +50,25 @@ class EndOfCandidatesRefused(EngineProxy):
 
 
 @TOPIC.proxy
+class EndOfCandidatesIgnored(EngineProxy):
+    """Do not hear that there are no more candidates."""
+
+    async def add_ice_candidate(self, candidate: IceCandidate | None) -> None:
+        if candidate is not None:
+            await super().add_ice_candidate(candidate)
+
+
+@TOPIC.proxy
+class CandidatesOfOfferDropped(EngineProxy):
+    """Use no trickled candidate of whoever offers."""
+
+    async def add_ice_candidate(self, candidate: IceCandidate | None) -> None:
+        remote = self.inner.local_state().current_remote
+        if candidate is None or remote is None or remote.type != "offer":
+            await super().add_ice_candidate(candidate)
+
+
+@TOPIC.proxy
 class UselessCandidateKills(EngineProxy):
     """Close when a candidate arrives late."""
 

@@ -54,6 +54,19 @@ class FingerprintNotChecked(_Trusting):
 
 
 @TOPIC.proxy
+class FingerprintOfOfferNotChecked(_Trusting):
+    """Connect to whoever offers, whatever certificate was announced."""
+
+    attribute = "fingerprint"
+
+    async def set_remote_description(self, description: SessionDescription) -> None:
+        if description.type == "offer":
+            await super().set_remote_description(description)
+        else:
+            await EngineProxy.set_remote_description(self, description)
+
+
+@TOPIC.proxy
 class PasswordNotChecked(_Trusting):
     """Connect to whoever answers, whatever the ICE password."""
 
