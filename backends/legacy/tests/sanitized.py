@@ -18,8 +18,11 @@ FOLDER: Final = TESTS.parent / "libwebrtc" / "build" / "sanitized" / "out"
 ROOT: Final = TESTS.parents[2]
 RUNS: Final = (
     ("backends/legacy/tests/test_bad_input_abi.py", "backends/legacy/tests/test_engine_codec.py"),
+    ("backends/legacy/tests/test_processing_abi.py", "backends/legacy/tests/test_transform_abi.py"),
+    ("backends/legacy/tests/test_abi.py",),
     ("conformance/suite/test_video_codec.py", "-k", "legacy"),
     ("conformance/suite/test_video_convert.py", "conformance/suite/test_audio_resample.py", "-k", "legacy"),
+    ("conformance/suite/test_audio_process.py", "-k", "legacy"),
 )
 """What pytest is told, each time in a process of its own."""
 OPTIONS: Final = "detect_leaks=0:detect_container_overflow=0:abort_on_error=1"

@@ -1,0 +1,184 @@
+"""The figures of docs/media.md that no metric of ``shim bench`` has: ``python -m benchmarks.claims``.
+
+Name parts to print only these: pictures, resampling, soxr (``pip install soxr`` first), processor (of livekit), sframe.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+BACKENDS: Final = ("native", "legacy")
+RATES: Final = ((48000, 16000), (44100, 48000))
+SIZES: Final = ((1, 1), (33, 17), (64, 48), (161, 120))
+COLORSPACES: Final = {"bt601": 6, "bt709": 1, "bt2020": 9}
+BLOCK: Final = 0.02
+"""Seconds of sound that come at once."""
+
+
+# --- pictures ----------------------------------------------------------------------------------------
+
+
+def pictures() -> Iterator[str]:
+    """Tell how far conversions are from the exact value, of 255, at worst, by backend and kind of conversion."""
+    for backend in BACKENDS:
+        found: dict[str, float] = {}
+        for source, target, matrix, full in _conversions():
+            kind = _kind(source, target, matrix, full)
+            found[kind] = max(found.get(kind, 0), *_errors(backend, source, target, matrix, full))
+        yield from (f"{backend}: {kind}: {error:.0f}" for kind, error in found.items())
+
+
+def _conversions() -> Iterator[tuple[str, str, Any, bool]]:
+    from conformance.reference_video import RGB_FORMATS, YUV_FORMATS
+
+    formats = RGB_FORMATS + YUV_FORMATS
+    for source, target in itertools.permutations(formats, 2):
+        yield from ((source, target, matrix, full) for matrix in COLORSPACES for full in (False, True))
+
+
+def _kind(source: str, target: str, matrix: str, full: bool) -> str:
+    from conformance.reference_video import RGB_FORMATS
+
+    if target not in RGB_FORMATS:
+        return "RGB to YUV, and between YUV formats"
+    if source in RGB_FORMATS:
+        return "between orders of RGB"
+    bits = {"yuv444p": "4:4:4", "yuv420p10le": "10 bits"}.get(source, "other YUV of 8 bits")
+    return f"{bits} to RGB, {'BT.601' if matrix == 'bt601' else 'BT.709 and BT.2020'}, {'full' if full else 'limited'}"
+
+
+def _errors(backend: str, source: str, target: str, matrix: Any, full: bool) -> Iterator[float]:  # noqa: ANN401
+    from conformance.reference_video import convert, worst
+    from conformance.suite.test_video_convert import picture
+    from shim import VideoConverter
+
+    converter = VideoConverter(backend=backend)
+    for width, height in SIZES:
+        frame = picture(source, width, height, matrix=matrix, full=full)
+        expected = convert(VideoConverter.to_ndarray(frame), source, target, matrix, full)
+        wish = {"colorspace": COLORSPACES[matrix], "color_range": 2 if full else 1}
+        yield worst(VideoConverter.to_ndarray(converter.convert(frame, target, **wish)), expected)
+
+
+# --- sound -------------------------------------------------------------------------------------------
+
+
+def resampling() -> Iterator[str]:
+    """Tell level, alias, SNR in floats, and what is held back, by backend and rates."""
+    for backend, (source, rate) in itertools.product(BACKENDS, RATES):
+        band = min(source, rate) / 2
+        level, snr = _quality(_resampled(backend, source, rate, 0.7 * band), rate, 0.7 * band)
+        line = f"{backend}: {source} to {rate} Hz: at 0.7 of the band {level:.1f} dB, SNR {snr:.0f} dB"
+        if source > rate:
+            alias = _resampled(backend, source, rate, 1.2 * band)[rate // 10 : -rate // 10].std() * math.sqrt(8)
+            line += f"; alias from 1.2 of it {20 * math.log10(alias + 1e-9):.0f} dB"
+        yield f"{line}; held back at most {_delay(backend, source, rate) * 1000:.1f} ms"
+
+
+def _tone(rate: int, frequency: float) -> NDArray[np.float64]:
+    tone: NDArray[np.float64] = 0.5 * np.sin(2 * np.pi * frequency * np.arange(rate) / rate)
+    return tone
+
+
+def _resampled(backend: str, source: int, rate: int, frequency: float) -> NDArray[np.float64]:
+    from conformance.components import samples_of, sound
+    from shim import AudioResampler
+
+    resampler = AudioResampler(rate, "mono", "flt", backend=backend)
+    return samples_of(resampler.resample(sound(_tone(source, frequency), source)) + resampler.resample(None))[0]
+
+
+def _delay(backend: str, source: int, rate: int) -> float:
+    from conformance.components import sound
+    from shim import AudioResampler
+
+    resampler = AudioResampler(rate, "mono", "flt", backend=backend)
+    resampler.resample(sound(np.zeros(round(BLOCK * source)), source))
+    return resampler.delay
+
+
+def _quality(signal: NDArray[np.float64], rate: int, frequency: float) -> tuple[float, float]:
+    """Return the level of a tone against what went in, and its SNR, in dB."""
+    inner = slice(rate // 10, -rate // 10)
+    turns = 2 * np.pi * frequency * np.arange(len(signal))[inner] / rate
+    waves = np.stack([np.sin(turns), np.cos(turns)], 1)
+    fitted = waves @ np.linalg.lstsq(waves, signal[inner], rcond=None)[0]
+    noise = max(float((signal[inner] - fitted).var()), 1e-20)
+    return 20 * math.log10(fitted.std() * math.sqrt(8)), 10 * math.log10(fitted.var() / noise)
+
+
+def soxr() -> Iterator[str]:
+    """Tell what soxr holds back of a stream in blocks of 20 ms."""
+    import soxr as library  # type: ignore[import-not-found] # no dependency: pip install soxr
+
+    for source, rate in RATES:
+        stream, held, out = library.ResampleStream(source, rate, 1, dtype="float32"), [], 0
+        for number in range(round(1 / BLOCK)):
+            out += len(stream.resample_chunk(np.zeros(round(BLOCK * source), np.float32)))
+            held.append((number + 1) * BLOCK - out / rate)
+        yield f"soxr: {source} to {rate} Hz: held back {max(held) * 1000:.1f} ms"
+
+
+def processor() -> Iterator[str]:
+    """Tell what livekit's audio processing takes for as long as the process lives."""
+    memory, threads = _memory(), len(os.listdir("/proc/self/task"))
+    from livekit.rtc import AudioProcessingModule
+
+    module = AudioProcessingModule(echo_cancellation=True, noise_suppression=True)
+    memory, threads = _memory() - memory, len(os.listdir("/proc/self/task")) - threads
+    yield f"{type(module).__name__} of livekit.rtc: {memory:.0f} MB and {threads} threads"
+
+
+def _memory() -> float:
+    """Return the resident set in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+# --- encryption --------------------------------------------------------------------------------------
+
+
+def sframe() -> Iterator[str]:
+    """Tell what encrypting and decrypting a frame takes, the median of many."""
+    from shim import SFrame
+
+    for suite, size in itertools.product(("AES_128_GCM_SHA256_128", "AES_128_CTR_HMAC_SHA256_80"), (100, 50_000)):
+        mine, theirs, data = SFrame(suite), SFrame(suite), bytes(size)  # type: ignore[arg-type]
+        mine.setEncryptionKey(bytes(range(16)))
+        theirs.addDecryptionKey(bytes(range(16)))
+        times = []
+        for _ in range(3000):
+            started = time.perf_counter()
+            theirs.decrypt(mine.encrypt(data))
+            times.append(time.perf_counter() - started)
+        yield f"SFrame {suite}: {size} bytes: {np.median(times) * 1e6:.0f} us"
+
+
+PARTS: Final = {each.__name__: each for each in (pictures, resampling, soxr, processor, sframe)}
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+    wanted = parser.parse_args().parts or list(PARTS)
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; choose of {', '.join(PARTS)}")
+    for name in wanted:
+        try:
+            print(*PARTS[name](), sep="\n", flush=True)
+        except ImportError as exc:
+            print(f"{name}: left out, {exc}")
+
+
+if __name__ == "__main__":
+    main()
