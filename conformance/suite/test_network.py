@@ -12,11 +12,11 @@ import pytest
 from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, first_event, local_of, opened, reach
 from conformance.crossing import MESSAGE, first, holds_message, link_through, numbered, numbers_of
 from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
-from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe
+from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe, Side
 from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
-from shim import Capability, RTCConfiguration, RTCSessionDescription
+from shim import Capability, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 pytestmark = requires(Capability.ICE_HOST)
 
@@ -118,7 +118,11 @@ async def test_wrong_fingerprint_is_refused(peers: Peers, pair: Pair, netsim: Ne
     network = netsim()
     offerer, answerer = peers.open_pair(pair)
     near = offerer.createDataChannel("chat")
-    for source, target, side in ((offerer, answerer, "a"), (answerer, offerer, "b")):
+    ways: tuple[tuple[RTCPeerConnection, RTCPeerConnection, Side], ...] = (
+        (offerer, answerer, "a"),
+        (answerer, offerer, "b"),
+    )
+    for source, target, side in ways:
         await source.setLocalDescription()
         told = network.description(local_of(source), side)
         await target.setRemoteDescription(_forged(told) if told.type == forged else told)
