@@ -66,8 +66,8 @@ def _errors(backend: str, source: str, target: str, matrix: Any, full: bool) -> 
     for width, height in SIZES:
         frame = picture(source, width, height, matrix=matrix, full=full)
         expected = convert(VideoConverter.to_ndarray(frame), source, target, matrix, full)
-        wish = {"colorspace": COLORSPACES[matrix], "color_range": 2 if full else 1}
-        yield worst(VideoConverter.to_ndarray(converter.convert(frame, target, **wish)), expected)
+        result = converter.convert(frame, target, colorspace=COLORSPACES[matrix], color_range=2 if full else 1)
+        yield worst(VideoConverter.to_ndarray(result), expected)
 
 
 # --- sound -------------------------------------------------------------------------------------------
@@ -95,7 +95,9 @@ def _resampled(backend: str, source: int, rate: int, frequency: float) -> NDArra
     from shim import AudioResampler
 
     resampler = AudioResampler(rate, "mono", "flt", backend=backend)
-    return samples_of(resampler.resample(sound(_tone(source, frequency), source)) + resampler.resample(None))[0]
+    frames = resampler.resample(sound(_tone(source, frequency), source)) + resampler.resample(None)
+    signal: NDArray[np.float64] = samples_of(frames)[0]
+    return signal
 
 
 def _delay(backend: str, source: int, rate: int) -> float:
