@@ -360,6 +360,71 @@ async def test_frames_that_a_sender_drops_do_not_arrive(peers: Peers, pair: Pair
     await leg.arrives()
 
 
+# --- damage ------------------------------------------------------------------------------------------
+
+CODECS: Final = {"VP8": Capability.VIDEO_VP8, "H264": Capability.VIDEO_H264, "VP9": Capability.VIDEO_VP9}
+
+
+class Damage:
+    """A transform that spoils one frame, and knows whether a key frame came after it.
+
+    :param at: its number.
+    """
+
+    def __init__(self, at: int, spoil: Callable[[bytes], bytes]) -> None:
+        self._at, self._spoil = at, spoil
+        self._count = 0
+        self.is_mended = False
+
+    def __call__(self, data: bytes, info: EncodedFrameInfo) -> bytes:
+        at, self._count = self._count, self._count + 1
+        self.is_mended = self.is_mended or (at > self._at and info.key_frame)
+        return self._spoil(data) if at == self._at else data
+
+
+def _cut(data: bytes) -> bytes:
+    """Return the beginning: what RTP reads of it, and nothing that shows a picture."""
+    begins = data.rfind(b"\0\0\1")
+    return data[: begins + 5] if data.startswith((b"\0\0\1", b"\0\0\0\1")) else data[:VP8_CLEAR]
+
+
+def _flipped(data: bytes) -> bytes:
+    """Return it with every bit of its second half turned, but none of the start codes that this may make."""
+    half = max(len(data) // 2, min(VP8_CLEAR, len(data)))
+    return data[:half] + bytes(255 - byte if byte < 252 else byte for byte in data[half:])
+
+
+async def _damaged_call(peers: Peers, pair: Pair, codec: str, damage: Damage) -> Leg:
+    if any(CODECS[codec] not in target.info.capabilities for target in pair.targets):
+        pytest.skip(f"a backend does not declare the capability {CODECS[codec]}")
+    (leg,) = await _call(peers, pair, ("video",), sending=damage, mime=f"video/{codec}")
+    return leg
+
+
+@spec("RFC 4585 6.3.1", "RFC 5104 4.3.1")
+@requires(Capability.CODEC_PREFERENCES)
+@pytest.mark.parametrize("at", [0, 7], ids=["key frame", "delta"])
+@pytest.mark.parametrize("codec", CODECS)
+async def test_frame_that_is_cut_off_brings_a_key_frame(peers: Peers, pair: Pair, codec: str, at: int) -> None:
+    damage = Damage(at, _cut)
+    leg = await _damaged_call(peers, pair, codec, damage)
+    async with asyncio.timeout(PATIENCE):
+        while not damage.is_mended:
+            await leg.track.recv()
+    await leg.arrives()
+
+
+@spec("RFC 4585 6.3.1")
+@requires(Capability.CODEC_PREFERENCES)
+@pytest.mark.parametrize("codec", CODECS)
+async def test_frame_with_flipped_bits_ends_nothing(peers: Peers, pair: Pair, codec: str) -> None:
+    leg = await _damaged_call(peers, pair, codec, Damage(3, _flipped))
+    async with asyncio.timeout(PATIENCE):
+        for _ in range(12):
+            await leg.track.recv()
+    assert {end.connectionState for end in leg.ends} == {"connected"}
+
+
 @spec("webrtc-encoded-transform 3")
 async def test_connection_closes_while_frames_are_on_their_way(peers: Peers, pair: Pair) -> None:
     out, came = Tap(_same), Tap(_same)
