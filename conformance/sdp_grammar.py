@@ -250,7 +250,7 @@ def _spelling(part: _Part) -> Iterator[Fault]:
         if rule is None:
             yield Fault(number, line, "is <type>=<value> with a type that RFC 8866 5 knows")
         elif not rule.allows(line[2:]) and _name_of(line) not in _ATTRIBUTES:
-            yield Fault(number, line, f"is spelt {line[0]}={_LINES[line[0]].pattern} ({rule.source})")
+            yield Fault(number, line, f"is not spelt as {line[0]}= must be ({rule.source})")
 
 
 def _order(part: _Part) -> Iterator[Fault]:
@@ -279,21 +279,18 @@ def _attributes(part: _Part) -> Iterator[Fault]:
     """Yield attributes that are not spelt as their RFC says, stand in the wrong place or too often."""
     counted = Counter[str]()
     for number, line, name, value in part.attributes():
-        rule = _ATTRIBUTES.get(name)
+        rule, kind = _ATTRIBUTES.get(name), "direction" if name in _DIRECTIONS else name
         if rule is None:
             continue
+        counted[kind] += 1
         if rule.level not in {part.level, "both"}:
             yield Fault(number, line, f"a={name} belongs to the {rule.level} level ({rule.source})")
         if (value is None) != (not rule.pattern) or not rule.allows(value or ""):
-            yield Fault(number, line, f"is spelt {_spelt(name, rule)} ({rule.source})")
-        counted["direction" if name in _DIRECTIONS else name] += 1
-        if not rule.repeats and counted["direction" if name in _DIRECTIONS else name] == 2:
+            told = "is not spelt as" if rule.pattern else "is without a value, as"
+            yield Fault(number, line, f"{told} a={name} must be ({rule.source})")
+        if counted[kind] == 2 and not rule.repeats:
             yield Fault(number, line, f"stands once only ({rule.source})")
 
 
 def _name_of(line: str) -> str | None:
     return line[2:].partition(":")[0] if line.startswith("a=") else None
-
-
-def _spelt(name: str, rule: _Rule) -> str:
-    return f"a={name}:{rule.pattern}" if rule.pattern else f"a={name}, without a value"

@@ -138,7 +138,11 @@ class AnswerMaker:
                 agreed, wanted = record.negotiated, "inactive" if record.stopping else record.direction
                 direction = rules.both(wanted, record.negotiated.offered)
                 codecs = rules.preferred(agreed.codecs, record.preferences)
-                return build.media_section(record, section.mid, direction, codecs, agreed.extensions, self._ports.cname)
+                media = build.media_section(
+                    record, section.mid, direction, codecs, agreed.extensions, self._ports.cname
+                )
+                media.profile = section.protocol  # RFC 9429 section 5.3.1: whatever the offer calls it
+                return media
             if section.is_data and data is not None and data.mid == section.mid:
                 return build.data_section(data, section.mid)
         return build.rejected_section(section.kind, section.protocol, section.formats, section.mid)

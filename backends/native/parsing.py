@@ -21,6 +21,7 @@ STATIC_CODECS: Final = {"0": "PCMU/8000", "8": "PCMA/8000", "9": "G722/8000"}
 """RFC 3551 section 6; those that we know."""
 
 _MLINE = re.compile(r"m=(\S+) (\d+)(?:/\d+)? (\S+) (.+)")
+_BANDWIDTH = re.compile(r"b=(AS|TIAS):(\d{1,9})\s*$")
 _RTP = re.compile(r"(UDP|TCP)/TLS/RTP/SAVPF?|RTP/SAVPF?|RTP/AVPF?")
 
 
@@ -31,6 +32,7 @@ class Section:
     :param mid: made up from the index if the description has none.
     :param formats: as the m-line spells them.
     :param streams: (stream id, track id) of each ``a=msid`` line.
+    :param bandwidth: the most that its author wants to receive, bits per second (RFC 8866 section 5.8).
     """
 
     kind: str
@@ -42,6 +44,7 @@ class Section:
     mid: str = ""
     streams: list[tuple[str, str]] = field(default_factory=list)
     bundle_only: bool = False
+    bandwidth: int | None = None
 
     @property
     def media_kind(self) -> Kind | None:
@@ -138,6 +141,8 @@ def _section(
             section.streams.append((stream, track))
         elif line.startswith("a=bundle-only"):
             section.bundle_only = True
+        elif limit := _BANDWIDTH.match(line):
+            section.bandwidth = int(limit[2]) * (1000 if limit[1] == "AS" else 1) or None
     if len(section.streams) > 1:  # aiortc keeps one line only; rendered, this is one for each stream
         media.msid = "\r\na=msid:".join(f"{stream} {track}".strip() for stream, track in section.streams)
     return section

@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Final
 
 from aiortc.rtcdtlstransport import RTCDtlsTransport
@@ -78,6 +79,7 @@ class MediaSender(RtpSenderEnd):
         self._payload_size = payload_size
         self._feed = SourceFeed(kind)
         self._encodings: tuple[Encoding, ...] = (Encoding(),)
+        self._remote_limit: int | None = None
         self._parameters: RTCRtpSendParameters | None = None
         self._codec: RTCRtpCodecParameters | None = None
         self._tones: RTCRtpCodecParameters | None = None
@@ -147,6 +149,13 @@ class MediaSender(RtpSenderEnd):
         self._encodings = tuple(encodings) or (Encoding(),)
         self._force_key = self._force_key or (self._encoding.active and not was_active)
 
+    def limit(self, bitrate: int | None) -> None:
+        """Send no more than the remote wants to receive.
+
+        :param bitrate: bits per second; `None` if it does not say.
+        """
+        self._remote_limit = bitrate
+
     def set_transform(self, transform: FrameTransform | None) -> None:
         """Let what is encoded pass through this before it is packetised."""
         self._transform.transform = transform
@@ -215,7 +224,10 @@ class MediaSender(RtpSenderEnd):
 
     @property
     def _encoding(self) -> Encoding:
-        return self._encodings[0]
+        encoding = self._encodings[0]
+        if self._remote_limit is None:
+            return encoding
+        return replace(encoding, max_bitrate=min(encoding.max_bitrate or self._remote_limit, self._remote_limit))
 
     def _use(self, codec: RTCRtpCodecParameters, parameters: RTCRtpSendParameters) -> None:
         rtx = rtx_for(codec, parameters.codecs)

@@ -187,6 +187,7 @@ class Transceiver(TransceiverEngine):
 
     async def _follow_sender(self, agreed: Negotiated) -> None:
         if sends(agreed.current_direction):
+            self.sender.limit(agreed.remote.bandwidth if agreed.remote is not None else None)
             await self.sender.send(self._send_parameters(agreed))
         elif agreed.current_direction is not None:
             await self.sender.pause()

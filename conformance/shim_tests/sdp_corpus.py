@@ -7,11 +7,12 @@ from typing import Final
 _FINGERPRINT: Final = ":".join(f"{value:02X}" for value in range(0x60, 0x80))
 
 
-def _crlf(text: str) -> str:
+def crlf(text: str) -> str:
+    """Return a description with the line ends that it should have, and a fingerprint for the word FINGERPRINT."""
     return text.strip().replace("FINGERPRINT", f"sha-256 {_FINGERPRINT}").replace("\n", "\r\n") + "\r\n"
 
 
-CHROME_OFFER: Final = _crlf("""
+CHROME_OFFER: Final = crlf("""
 v=0
 o=- 5438271994411839721 2 IN IP4 127.0.0.1
 s=-
@@ -110,7 +111,7 @@ a=rtpmap:96 VP8/90000
 a=rtcp-fb:* nack
 """)
 
-CHROME_ANSWER: Final = _crlf("""
+CHROME_ANSWER: Final = crlf("""
 v=0
 o=- 780129391282 2 IN IP4 127.0.0.1
 s=-
@@ -136,7 +137,7 @@ a=inactive
 a=mid:1
 """)
 
-FIREFOX_OFFER: Final = _crlf("""
+FIREFOX_OFFER: Final = crlf("""
 v=0
 o=mozilla...THIS_IS_SDPARTA-99.0 2931038291828472913 0 IN IP4 0.0.0.0
 s=-
@@ -203,7 +204,7 @@ a=sctp-port:5000
 a=max-message-size:1073741823
 """)
 
-LEGACY_SCTP_OFFER: Final = _crlf("""
+LEGACY_SCTP_OFFER: Final = crlf("""
 v=0
 o=- 1695 1 IN IP4 198.51.100.4
 s=session with spaces
@@ -222,7 +223,7 @@ a=sctpmap:5000 webrtc-datachannel 1024
 a=x-unknown-attribute
 """)
 
-DUAL_STACK_OFFER: Final = _crlf("""
+DUAL_STACK_OFFER: Final = crlf("""
 v=0
 o=- 3904170311 3904170311 IN IP4 0.0.0.0
 s=-

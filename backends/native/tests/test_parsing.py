@@ -147,6 +147,28 @@ def test_a_browser_is_understood(ending: str) -> None:
     assert sections[0].streams == [("stream-1", "track-audio")]
 
 
+@pytest.mark.parametrize(
+    ("line", "limit"),
+    [("b=AS:150", 150_000), ("b=TIAS:150000", 150_000), ("b=AS:0", None), ("b=CT:9", None), ("b=AS:x", None)],
+)
+def test_a_limit_of_the_bandwidth_is_read(line: str, limit: int | None) -> None:
+    text = CHROME.replace("c=IN IP4 0.0.0.0\n", f"c=IN IP4 0.0.0.0\n{line}\n")
+    assert {section.bandwidth for section in parse(text).sections[:3]} == {limit}
+
+
+def test_the_protocol_of_an_offer_is_answered() -> None:
+    async def scenario() -> None:
+        native = Peer()
+        await native.engine.start()
+        offer = CHROME.replace("m=audio 9 UDP/TLS/RTP/SAVPF", "m=audio 9 RTP/SAVPF")
+        await native.engine.set_remote_description(SessionDescription("offer", offer))
+        answer = await native.engine.create_answer()
+        assert re.findall(r"m=\w+ \d+ (\S+)", answer.sdp)[:2] == ["RTP/SAVPF", "UDP/TLS/RTP/SAVPF"]
+        await close(native)
+
+    run(scenario)
+
+
 def test_a_browser_is_answered() -> None:
     async def scenario() -> None:
         native = Peer()
