@@ -7,6 +7,7 @@ import pytest
 from conformance.sdp_grammar import Fault, GrammarError, check, faults_of
 from conformance.sdp_model import answer_faults, contradictions_in
 from conformance.shim_tests.sdp_corpus import ANSWERS, CHROME_OFFER, OFFERS
+from conformance.shim_tests.sdp_servers import AGAINST_THE_GRAMMAR, SERVER_OFFERS
 
 HEAD = ("v=0", "o=- 1 2 IN IP4 127.0.0.1", "s=-", "t=0 0")
 PORT = "m=audio 9 UDP/TLS/RTP/SAVPF 0"
@@ -189,6 +190,14 @@ def test_garbage_is_all_faults() -> None:
 @pytest.mark.parametrize("sdp", [*OFFERS.values(), *ANSWERS.values()], ids=[*OFFERS, *(f"{n} answer" for n in ANSWERS)])
 def test_descriptions_of_the_field_follow_the_grammar(sdp: str) -> None:
     check(sdp)
+
+
+@pytest.mark.parametrize("name", SERVER_OFFERS)
+def test_offers_of_servers_follow_the_grammar_but_for_what_is_known(name: str) -> None:
+    found = faults_of(SERVER_OFFERS[name])
+    assert bool(found) == (name in AGAINST_THE_GRAMMAR)
+    assert all(fault.line.startswith("a=rtcp-fb:") and fault.line.endswith(" ") for fault in found)
+    assert contradictions_in(SERVER_OFFERS[name]) == []
 
 
 def test_offer_of_chrome_contradicts_itself_nowhere() -> None:
