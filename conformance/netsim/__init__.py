@@ -14,9 +14,12 @@ from conformance.netsim.packets import (
     Verdict,
     kind_of,
 )
-from conformance.netsim.relay import Counters, Pipe, Side
+from conformance.netsim.pipe import Counters, Pipe
+from conformance.netsim.relay import Side
+from conformance.netsim.virtual import Arrival, VirtualClock, VirtualPipe
 
 __all__ = [
+    "Arrival",
     "Burst",
     "Corruption",
     "Counters",
@@ -31,5 +34,7 @@ __all__ = [
     "Pipe",
     "Side",
     "Verdict",
+    "VirtualClock",
+    "VirtualPipe",
     "kind_of",
 ]

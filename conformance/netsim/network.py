@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from conformance.netsim.courier import Courier
 from conformance.netsim.model import Link
-from conformance.netsim.relay import Pipe, Relay, Side
+from conformance.netsim.pipe import Pipe
+from conformance.netsim.relay import Relay, Side
 from conformance.netsim.rewriting import Address, rewrite_candidate, rewrite_description
 
 if TYPE_CHECKING:
@@ -92,12 +93,18 @@ class Network:
         for pipe in (self.a_to_b, self.b_to_a):
             pipe.restore()
 
-    def rebind(self, side: Side) -> None:
+    def rebind(self, side: Side, *, host: str | None = None) -> None:
         """Change every port under which the peers of a side are seen, as a NAT does that forgot its bindings.
 
         The old ports are dead: what the other side sends there is lost until it has learnt the new ones.
+
+        :param host: change the address too, as when a phone leaves the Wi-Fi: another loopback address, e.g.
+            ``127.0.0.2``. The address that the side has by default.
+        :raises OSError: this machine has no such address. Nothing changes then.
+        :raises ValueError: it is of the other IP version.
         """
-        self._open()[2].move(side)
+        relay = self._open()[2]
+        relay.move(side, host or relay.hosts[side])
 
     # --- signaling ---
 

@@ -1,48 +1,22 @@
-"""Sockets and timers: what carries packets from one side to the other, as the model decides."""
+"""Sockets: they stand for the peers of one side before those of the other."""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import ipaddress
 import socket
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from conformance.netsim.model import Impairment, Link
-from conformance.netsim.packets import DirectionName, DropReason, Packet, Verdict
+from conformance.netsim.pipe import Pipe
 from conformance.netsim.rewriting import Address
 
 Side = Literal["a", "b"]
-Hook = Callable[[Packet, Verdict], None]
 
 _BUFFER: Final = 4 << 20
 """Bytes asked for the sockets: the network must lose what its model says, and nothing else."""
 _LARGEST: Final = 16384
 _BATCH: Final = 64
 """Datagrams read from one socket before others get their turn."""
-
-
-@dataclass(slots=True)
-class Counters:
-    """What happened to the packets of one direction.
-
-    :param packets_in: packets that came in.
-    :param packets_out: packets that were handed to the receiver, duplicates included.
-    :param dropped: packets lost, by reason.
-    :param duplicated: packets that arrive twice.
-    :param corrupted: packets that arrive damaged.
-    """
-
-    packets_in: int = 0
-    bytes_in: int = 0
-    packets_out: int = 0
-    bytes_out: int = 0
-    dropped: Counter[DropReason] = field(default_factory=Counter)
-    duplicated: int = 0
-    corrupted: int = 0
 
 
 class Endpoint:
@@ -56,7 +30,7 @@ class Endpoint:
         self.side = side
         self.address = address
         self._relay = relay
-        self._socket = self._open()
+        self._socket = self._open(relay.hosts[side])
 
     @property
     def shown(self) -> Address:
@@ -73,8 +47,8 @@ class Endpoint:
         return True
 
     def move(self) -> None:
-        """Take another port, as behind a NAT that forgot its binding; what is sent to the old one is lost."""
-        before, self._socket = self._socket, self._open()
+        """Take another port, of the address that its side has now; what is sent to the old one is lost."""
+        before, self._socket = self._socket, self._open(self._relay.hosts[self.side])
         self._relay.loop.remove_reader(before)
         before.close()
 
@@ -84,14 +58,14 @@ class Endpoint:
             self._relay.loop.remove_reader(self._socket)
         self._socket.close()
 
-    def _open(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._relay.host else socket.AF_INET
+    def _open(self, host: str) -> socket.socket:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
             sock.setblocking(False)
             for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 sock.setsockopt(socket.SOL_SOCKET, option, _BUFFER)
-            sock.bind((self._relay.host, 0))
+            sock.bind((host, 0))
         except OSError:
             sock.close()
             raise
@@ -109,113 +83,6 @@ class Endpoint:
             self._relay.forward(self, data, (sender[0], sender[1]), now)
 
 
-class Pipe:
-    """One direction of the network.
-
-    :param link: how packets are treated; may be replaced at any time.
-    """
-
-    def __init__(self, link: Link, seed: int, name: DirectionName, loop: asyncio.AbstractEventLoop) -> None:
-        self.name: DirectionName = name
-        self.counters = Counters()
-        self._impairment = Impairment(link, seed, name)
-        self._loop = loop
-        self._hooks: list[Hook] = []
-        self._on_way: list[tuple[float, int, bytes, Endpoint, Endpoint]] = []
-        self._order = 0
-        self._timer: asyncio.TimerHandle | None = None
-
-    @property
-    def link(self) -> Link:
-        """How packets that come from now on are treated; those on their way keep their time."""
-        return self._impairment.link
-
-    @link.setter
-    def link(self, link: Link) -> None:
-        self._impairment.link = link
-
-    def blackout(self, seconds: float | None = None) -> None:
-        """Lose all packets.
-
-        :param seconds: for how long; `None` until `restore()`.
-        """
-        if seconds is None:
-            self._impairment.cut()
-        else:
-            self._impairment.cut(self._loop.time() + seconds)
-
-    def restore(self) -> None:
-        """End a blackout."""
-        self._impairment.restore()
-
-    def on_packet(self, hook: Hook) -> Callable[[], None]:
-        """Call `hook` with each packet and what becomes of it; return what removes the hook."""
-        self._hooks.append(hook)
-        return lambda: self._hooks.remove(hook)
-
-    def carry(self, data: bytes, sender: Endpoint, receiver: Endpoint, now: float) -> None:
-        """Take a packet that `sender` stands for, for the peer behind `receiver`."""
-        counters, impairment, size = self.counters, self._impairment, len(data)
-        counters.packets_in += 1
-        counters.bytes_in += size
-        if self._hooks or impairment.link.only is not None:
-            packet = Packet(self.name, impairment.count, now, data)
-            verdict = impairment.decide(now, size, damaging=impairment.link.damages(packet))
-            for hook in list(self._hooks):
-                hook(packet, verdict)
-        else:
-            verdict = impairment.decide(now, size)
-        self._obey(verdict, data, sender, receiver, now)
-
-    def _obey(self, verdict: Verdict, data: bytes, sender: Endpoint, receiver: Endpoint, now: float) -> None:
-        if verdict.dropped is not None:
-            self.counters.dropped[verdict.dropped] += 1
-            return
-        if verdict.corruption is not None:
-            self.counters.corrupted += 1
-            data = verdict.corruption.apply(data)
-        self.counters.duplicated += len(verdict.deliveries) - 1
-        for moment in verdict.deliveries:
-            if moment <= now and not self._on_way:
-                self._hand_over(data, sender, receiver)
-            else:
-                self._order += 1
-                heapq.heappush(self._on_way, (moment, self._order, data, sender, receiver))
-        self._schedule()
-
-    def _schedule(self) -> None:
-        if not self._on_way:
-            return
-        moment = self._on_way[0][0]
-        if self._timer is not None:
-            if self._timer.when() <= moment:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(moment, self._deliver)
-
-    def _deliver(self) -> None:
-        self._timer = None
-        on_way, now = self._on_way, self._loop.time()
-        while on_way and on_way[0][0] <= now:
-            _, _, data, sender, receiver = heapq.heappop(on_way)
-            self._hand_over(data, sender, receiver)
-        self._schedule()
-
-    def _hand_over(self, data: bytes, sender: Endpoint, receiver: Endpoint) -> None:
-        if sender.send(data, receiver.address):
-            self.counters.packets_out += 1
-            self.counters.bytes_out += len(data)
-        else:
-            self.counters.dropped["unreachable"] += 1
-
-    def close(self) -> None:
-        """Forget what is on its way."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = None
-        self._on_way.clear()
-
-
 class Relay:
     """The endpoints of both sides, and the two directions between them.
 
@@ -223,7 +90,7 @@ class Relay:
     """
 
     def __init__(self, a_to_b: Pipe, b_to_a: Pipe, host: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.host = host
+        self.hosts: dict[Side, str] = {"a": host, "b": host}
         self.version = ipaddress.ip_address(host).version
         self.loop = loop
         self._pipes: dict[Side, Pipe] = {"a": a_to_b, "b": b_to_a}
@@ -241,8 +108,13 @@ class Relay:
         side: Side = "b" if target.side == "a" else "a"
         self._pipes[side].carry(data, self.endpoint(side, source), target, now)
 
-    def move(self, side: Side) -> None:
-        """Give every address of a side another port."""
+    def move(self, side: Side, host: str) -> None:
+        """Give every address of a side another port, of this host."""
+        if ipaddress.ip_address(host).version != self.version:
+            raise ValueError(f"Network.rebind: host {host} is not of IP version {self.version}")
+        with socket.socket(socket.AF_INET6 if self.version == 6 else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.bind((host, 0))  # an address that is not there must leave the network as it is
+        self.hosts[side] = host
         for endpoint in self._endpoints[side].values():
             endpoint.move()
 

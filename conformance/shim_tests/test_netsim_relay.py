@@ -207,6 +207,38 @@ def test_rebinding_changes_the_port_that_is_seen_and_kills_the_old_one() -> None
     play(scenario)
 
 
+def test_rebinding_to_another_address_changes_it_for_what_is_told_later_too() -> None:
+    async def scenario(network: Network, a: Peer, b: Peer) -> None:
+        a.send(b"one", b)
+        _, before = await b.receive_from()
+        network.rebind("a", host="127.0.0.2")
+        a.send(b"two", b)
+        data, after = await b.receive_from()
+        assert (data, before[0], after[0]) == (b"two", "127.0.0.1", "127.0.0.2")
+        b.socket.sendto(b"back", after)
+        assert await a.receive() == b"back"
+        stranger = Peer(network, "a")
+        assert (stranger.endpoint.shown[0], b.endpoint.shown[0]) == ("127.0.0.2", "127.0.0.1")
+        stranger.socket.close()
+        network.rebind("a")
+        assert a.endpoint.shown[0] == "127.0.0.2"
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(("host", "error"), [("::1", ValueError), ("192.0.2.1", OSError)], ids=["version", "not here"])
+def test_address_that_cannot_be_taken_changes_nothing(host: str, error: type[Exception]) -> None:
+    async def scenario(network: Network, a: Peer, b: Peer) -> None:
+        before = a.endpoint.shown
+        with pytest.raises(error):
+            network.rebind("a", host=host)
+        assert a.endpoint.shown == before
+        a.send(b"still here", b)
+        assert await b.receive() == b"still here"
+
+    play(scenario)
+
+
 def test_hook_sees_every_packet_with_its_verdict_until_it_is_removed() -> None:
     async def scenario(network: Network, a: Peer, b: Peer) -> None:
         seen: list[tuple[str, int, str, str | None]] = []
@@ -325,7 +357,7 @@ def test_candidate_that_the_network_cannot_carry_is_kept_back(changed: dict[str,
 # --- documentation -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [0, 1], ids=["in a test", "in a program"])
+@pytest.mark.parametrize("number", [0, 1, 4], ids=["in a test", "in a program", "in virtual time"])
 def test_documented_example_runs(netsim: NetworkMaker, capsys: pytest.CaptureFixture[str], number: int) -> None:
     text = (Path(__file__).parents[2] / "docs" / "netsim.md").read_text()
     names: dict[str, Any] = {}
@@ -333,4 +365,5 @@ def test_documented_example_runs(netsim: NetworkMaker, capsys: pytest.CaptureFix
     if number == 0:
         names["test_chat_arrives_over_a_bad_network"](netsim)
     else:
-        assert "50 ms there, 150 ms back" in capsys.readouterr().out
+        said = {1: "50 ms there, 150 ms back", 4: "Counters(packets_in=3600, "}[number]
+        assert said in capsys.readouterr().out
