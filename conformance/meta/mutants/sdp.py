@@ -11,7 +11,9 @@ from conformance.meta.catalogue import Topic
 from conformance.meta.proxies import EngineProxy
 from shim.spi.engines import EngineConfig, SessionDescription
 
-TOPIC: Final = Topic("SDP", "test_sdp.py", "test_sdp_grammar.py", "test_sdp_answers.py", "test_bundle.py")
+TOPIC: Final = Topic(
+    "SDP", "test_sdp.py", "test_sdp_grammar.py", "test_sdp_answers.py", "test_bundle.py", "test_sdp_honoured.py"
+)
 
 
 def _edited(
@@ -207,6 +209,37 @@ class BundlePolicyIgnored(EngineProxy):
 
     def configured(self, config: EngineConfig) -> EngineConfig:
         return replace(config, bundle_policy="balanced")
+
+
+class _Reads(EngineProxy):
+    """Reads remote descriptions in its own way."""
+
+    async def set_remote_description(self, description: SessionDescription) -> None:
+        await super().set_remote_description(self.read(description))
+
+    def read(self, description: SessionDescription) -> SessionDescription:
+        return description
+
+
+@TOPIC.proxy
+class RemoteLimitIgnored(_Reads):
+    """Read over the bandwidth that the remote wants to receive."""
+
+    def read(self, description: SessionDescription) -> SessionDescription:
+        return _without(description, "b=")
+
+
+@TOPIC.proxy
+class RemoteOrderIgnored(_Reads):
+    """Take the codecs of the remote in the order of their rtpmap lines."""
+
+    def read(self, description: SessionDescription) -> SessionDescription:
+        return _edited(description, r"(m=(?:audio|video) \S+ \S+) [\d ]+\r\n((?:[^m].*\r\n)+)", self._sorted)
+
+    @staticmethod
+    def _sorted(match: re.Match[str]) -> str:
+        numbers = re.findall(r"a=rtpmap:(\d+)", match[2])
+        return f"{match[1]} {' '.join(numbers)}\r\n{match[2]}"
 
 
 class _Offers(EngineProxy):
