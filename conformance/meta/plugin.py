@@ -58,15 +58,17 @@ def short_name(test: str) -> str:
     return f"{Path(file).name}{mark}{function}"
 
 
-def describe(site: Path, name: str, module: str) -> None:
+def describe(site: Path, name: str, module: str, distribution: str | None = None) -> None:
     """Write what an installed distribution with one backend looks like, to be found on a path.
 
     :param site: a folder.
     :param module: the backend's plugin.
+    :param distribution: its name, if it is another than the backend's.
     """
-    described = site / f"{name}-0.dist-info"
+    distribution = distribution or name
+    described = site / f"{distribution}-0.dist-info"
     described.mkdir()
-    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0\n")
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 0\n")
     (described / "entry_points.txt").write_text(f"[{ENTRY_POINT_GROUP}]\n{name} = {module}\n")
 
 
