@@ -21,18 +21,20 @@ class Recolourer:
         self._reformatter = VideoReformatter()
 
     def usual(self, frame: VideoFrame) -> VideoFrame:
-        """Return the picture; the frame itself if it is RGB, or so already."""
-        matrix, full = OTHERS.get(frame.colorspace, USUAL), is_full(frame)
-        if frame.format.is_rgb or (matrix == USUAL and not full):
-            return frame
+        """Return the picture in that form, whatever it says of itself."""
         return self._reformatter.reformat(
             frame,
             format="yuv420p",
-            src_colorspace=matrix,
+            src_colorspace=None if frame.format.is_rgb else OTHERS.get(frame.colorspace, USUAL),
             dst_colorspace=USUAL,
-            src_color_range=ColorRange.JPEG if full else ColorRange.MPEG,
+            src_color_range=ColorRange.JPEG if frame.format.is_rgb or is_full(frame) else ColorRange.MPEG,
             dst_color_range=ColorRange.MPEG,
         )
+
+
+def is_usual(frame: VideoFrame) -> bool:
+    """Tell whether a picture in YUV is in BT.601, limited, or says nothing of it."""
+    return frame.colorspace not in OTHERS and not is_full(frame)
 
 
 def is_full(frame: VideoFrame) -> bool:

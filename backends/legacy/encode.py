@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from backends.legacy import ffi
 from backends.legacy.codecs import codec_number, missing, pace_of
-from backends.legacy.colour import Recolourer
+from backends.legacy.colour import Recolourer, is_usual
 from backends.legacy.convert import LegacyVideoConverter
 from backends.legacy.errors import UNSUPPORTED_PARAMETER
 from backends.legacy.pictures import as_picture, upright
@@ -104,7 +104,8 @@ class LegacyVideoEncoder:
         return interval is not None and self._since_key >= interval
 
     def _readable(self, frame: VideoFrame) -> VideoFrame:
-        frame = self._recolourer.usual(frame)
+        if not (frame.format.is_rgb or is_usual(frame)):
+            frame = self._recolourer.usual(frame)
         if frame.format.name in AS_THEY_ARE:
             return upright(frame)
         if self._converter is None:

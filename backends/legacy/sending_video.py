@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from av import VideoFrame
 
+from backends.legacy.colour import Recolourer, is_usual
 from backends.legacy.connection import Connection
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PLANAR: Final = frozenset({"yuv420p", "yuvj420p"})
+AS_THEY_ARE: Final = frozenset({"yuv420p", "nv12"})
+"""Formats that libwebrtc reads; the others become yuv420p."""
 CONVERT_HERE: Final = 320 * 240
 """Pictures up to so many pixels are converted on the loop: handing them to a thread would cost more."""
 COPY_HERE: Final = 1920 * 1088
@@ -40,6 +42,7 @@ class VideoPush:
         self.handle = connection.check(handle, "sending video")
         self._clock = CaptureClock()
         self._limiter = RateLimiter()
+        self._recolourer = Recolourer()
 
     def restart(self) -> None:
         """Expect the timestamps of another track."""
@@ -54,14 +57,14 @@ class VideoPush:
             return
         pixels = frame.width * frame.height
         self._connection.suggest_start_bitrate(start_bitrate(pixels))
-        if frame.format.name not in PLANAR and frame.format.name != "nv12":
-            frame = await _off_loop(lambda: frame.reformat(format="yuv420p"), pixels <= CONVERT_HERE)
+        if frame.format.name not in AS_THEY_ARE or not is_usual(frame):
+            frame = await _off_loop(lambda: self._recolourer.usual(frame), pixels <= CONVERT_HERE)
         await _off_loop(lambda: self._hand_over(frame, timestamp), pixels <= COPY_HERE)
 
     def _hand_over(self, frame: VideoFrame, timestamp: int) -> None:
         push = (
             self._lib.rtc_video_source_push_i420
-            if frame.format.name in PLANAR
+            if frame.format.name == "yuv420p"
             else self._lib.rtc_video_source_push_nv12
         )
         planes: list[Any] = []

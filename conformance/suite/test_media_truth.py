@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any, Final
 
@@ -15,10 +15,11 @@ from av import AudioFrame, VideoFrame
 
 from conformance.asserts import Arrivals, connect, within
 from conformance.media import PTIME, code_of, coded_picture, mono_samples, picture_track, pitch, tone_frame, track
+from conformance.reference_video import convert
 from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers
-from shim import Capability, MediaStreamTrack, OpusParameters, RTCConfiguration
+from shim import Capability, MediaStreamTrack, OpusParameters, RTCConfiguration, VideoConverter
 
 Array = np.ndarray[Any, np.dtype[Any]]
 PATIENCE: Final = 10.0
@@ -85,6 +86,33 @@ async def test_colours_are_those_that_were_sent(peers: Peers, pair: Pair) -> Non
     sent = track(pair.offerer, "video", _still(np.ascontiguousarray(pixels), "rgb24"), 1 / 15)
     (received,) = await _receive(peers, pair, sent)
     await _becomes(received, _mean_colours, np.array(COLOURS), by=12)
+
+
+@spec("H.273 8", "ITU-R BT.709", "ITU-R BT.601")
+async def test_colours_are_those_that_frames_tell(peers: Peers, pair: Pair) -> None:
+    """One track says that it is BT.709 in full range, the other that it is RGB, which is always full."""
+    pixels = np.repeat(np.array(COLOURS, np.uint8), WIDTH // len(COLOURS), axis=0)[None].repeat(HEIGHT, axis=0)
+    frames = (
+        _full_range(convert((pixels,), "rgb24", "yuv420p", "bt709", True), "yuv420p", 1),
+        _full_range([pixels], "rgb24", 0),
+    )
+    sent = [track(pair.offerer, "video", frame, 1 / 15) for frame in frames]
+    for received in await _receive(peers, pair, *sent):
+        await _becomes(received, _mean_colours, np.array(COLOURS), by=12)
+
+
+def _full_range(planes: Sequence[Array], format: str, matrix: int) -> Callable[[int], VideoFrame]:
+    """Return what makes frames of these planes.
+
+    :param matrix: that they tell, as AVColorSpace.
+    """
+
+    def make(_: int) -> VideoFrame:
+        frame = VideoConverter.from_ndarray([np.rint(plane).astype(np.uint8) for plane in planes], format)
+        frame.colorspace, frame.color_range = matrix, 2
+        return frame
+
+    return make
 
 
 def _mean_colours(frame: VideoFrame) -> Array:

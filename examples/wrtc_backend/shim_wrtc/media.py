@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 
 import webrtc
 from av import AudioFrame, AudioResampler, VideoFrame
+from av.video.reformatter import ColorRange, Colorspace
 
 from shim.spi import engines as e
 from shim.spi.errors import MediaStreamError
@@ -19,6 +20,8 @@ logger = logging.getLogger(__name__)
 RATE: Final = 48000
 FORMATS: Final = {"I420": "yuv420p", "NV12": "nv12", "I422": "yuv422p", "I444": "yuv444p"}
 VIDEO_TIME_BASE: Final = Fraction(1, 90000)
+OTHER_MATRICES: Final = {1: 1, 9: 9}
+"""AVColorSpace of BT.709 and BT.2020 -> swscale's number."""
 
 Media = Any
 """A frame of PyAV, or wrtc's equivalent."""
@@ -80,6 +83,19 @@ class OutgoingSound:
             yield webrtc.AudioData(webrtc.AudioDataInit("s16", RATE, ready.samples, channels, 0, samples))
 
 
+def _usual(frame: VideoFrame) -> VideoFrame:
+    """Return the picture in yuv420p, BT.601 and limited range: no one is told anything else."""
+    is_rgb = frame.format.is_rgb
+    is_full = is_rgb or frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    return frame.reformat(
+        format="yuv420p",
+        src_colorspace=None if is_rgb else OTHER_MATRICES.get(frame.colorspace, Colorspace.ITU601),
+        dst_colorspace=Colorspace.ITU601,
+        src_color_range=ColorRange.JPEG if is_full else ColorRange.MPEG,
+        dst_color_range=ColorRange.MPEG,
+    )
+
+
 class OutgoingPictures:
     """Makes I420 of pictures in any format."""
 
@@ -87,8 +103,7 @@ class OutgoingPictures:
         """Yield the same picture."""
         if not isinstance(frame, VideoFrame):
             raise TypeError(f"a video track returned {type(frame).__name__}, not an av.VideoFrame")
-        if frame.format.name not in {"yuv420p", "yuvj420p"}:
-            frame = frame.reformat(format="yuv420p")
+        frame = _usual(frame)
         layout = list(_plane_layout(frame))
         pixels = b"".join(bytes(plane) for plane in frame.planes)
         # Without the track's own time: wrtc takes the moment of writing for that of capture.
