@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import page, results, table
+from benchmarks import markdown, page, results, table
 from benchmarks.compare import Change, compare
 from benchmarks.metric import Effort
 from benchmarks.registry import UnknownMetricError, all_metrics, chosen
@@ -48,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="less than a minute: fewer metrics, fewer and shorter rounds")
     add("--json", metavar="FILE", type=Path, help="write all rounds")
     add("--html", metavar="FILE", type=Path, help="write one page with plots")
+    add("--markdown", metavar="FILE", type=Path, help="write the targets as a table in Markdown")
     add("--compare", metavar="OLD.json", type=Path, help="tell what changed beyond noise since that run")
     add("--from", metavar="FILE.json", dest="source", type=Path, help="report an earlier run instead of measuring")
     add("--list", action="store_true", help="list what can be measured")
@@ -73,6 +74,8 @@ def _run(options: argparse.Namespace) -> int:
     table.show(run, console)
     if changes is not None:
         table.show_changes(changes, console)
+    if options.markdown:
+        options.markdown.write_text(markdown.targets(run), encoding="utf-8")
     if options.html:
         page.write(run, changes, options.html)
         console.print(f"page: {options.html}")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import command, page, results
+from benchmarks import command, markdown, page, results
 from benchmarks.compare import compare
 from benchmarks.figures import Summary, judge, paired_ratio, quantile, summarize, unpaired_ratio
 from benchmarks.media import Bursts, Ear, Eye, Pictures, read_number
@@ -290,6 +290,13 @@ def test_the_page_draws_values_of_any_sign(values: tuple[float, ...]) -> None:
     drawn = [float(place) for place in re.findall(r'cx="([-\d.]+)"', text)]
     assert drawn
     assert all(0 <= place <= 1000 for place in drawn)
+
+
+def test_the_targets_are_a_table_in_markdown(worker: type[FakeWorker]) -> None:
+    lines = markdown.targets(_run(worker, TOY)).splitlines()
+    assert len({line.count("|") for line in lines[:-2]}) == 1
+    assert len(lines) - 4 == sum(len(figure.targets) for figure in TOY.figures)
+    assert lines[-1].startswith("targets: ")
 
 
 # --- what is measured --------------------------------------------------------------------------------
