@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 import sys
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 COVERED: Final = pytest.StashKey[tuple[str, Divergence]]()
 """On a test that is expected to fail: the backend, and the entry of its register."""
+OTHERWISE: Final = "failed otherwise than registered"
+"""Said of a test that is expected to fail, and does, but not with what its entry shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +102,47 @@ def register_of(backend: str) -> Register:
 def expect_failure(item: pytest.Item, targets: Iterable[Target], registers: dict[str, Register]) -> None:
     """Mark a test as a strict expected failure, if one of its backends has it registered."""
     today = datetime.datetime.now(tz=datetime.UTC).date()
-    for target in targets:
-        entry = registers[target.name].covering(name_of(item), today)
-        if entry is not None:
-            reason = f"{target}: {entry.id} ({entry.kind}): {entry.reason}"
-            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
-            item.stash[COVERED] = (target.name, entry)
+    found = [(target.name, registers[target.name].covering(name_of(item), today)) for target in targets]
+    covering = [(backend, entry) for backend, entry in found if entry is not None]
+    if covering:
+        reason = "; ".join(f"{backend}: {entry.id} ({entry.kind}): {entry.reason}" for backend, entry in covering)
+        registered = pytest.RaisesExc(check=lambda error: _is_registered(item, covering, error))
+        item.add_marker(pytest.mark.xfail(reason=reason, strict=True, raises=registered))
+        item.stash[COVERED] = covering[0]
+
+
+def tell_otherwise(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Say of a test that failed with something else than registered that it did."""
+    backend, entry = item.stash[COVERED]
+    told = f"{OTHERWISE} ({backend}: {entry.id} shows {entry.shows!r})"
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        report.longrepr = f"{told}: {report.longrepr}"
+    else:
+        crash.message = f"{told}: {crash.message}"
+        report.sections.append(("register", told))
+
+
+def failure_text(error: BaseException, file: Path) -> str:
+    """Return what a failure shows: the lines of a test's file that led there, and the exceptions.
+
+    :param error: of a group, its members are shown too.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.line or "" for frame in frames if Path(frame.filename) == file]
+    members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    said = [line.rstrip() for line in traceback.format_exception_only(error)]
+    return "\n".join([*lines, *said, *(failure_text(member, file) for member in members)])
+
+
+def _is_registered(item: pytest.Item, covering: list[tuple[str, Divergence]], error: BaseException) -> bool:
+    """Tell whether a failure is one of those registered, and note which."""
+    text = failure_text(error, item.path)
+    for backend, entry in covering:
+        if entry.shows is None or re.search(entry.shows, text):
+            item.stash[COVERED] = (backend, entry)
+            return True
+    return False
 
 
 def _home(backend: str) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conformance.divergence import Register, Selection, matches
+from conformance.divergence import Register, Selection, failure_text, matches
 from shim.spi.divergence import load_divergences
 from shim.spi.errors import BackendContractError
 
@@ -35,6 +35,26 @@ def test_entry_is_read(tmp_path: Path) -> None:
     assert entry.expires == datetime.date(2024, 12, 31)
 
 
+def test_entry_may_say_what_it_shows(tmp_path: Path) -> None:
+    quiet, loud = load_divergences(_write(tmp_path, GOOD, GOOD | {"id": '"native-y"', "shows": "'no .* within'"}))
+    assert (quiet.shows, loud.shows) == (None, "no .* within")
+
+
+def test_failure_shows_the_lines_of_the_test_and_what_was_raised() -> None:
+    def fail() -> None:
+        try:
+            raise TimeoutError("late")
+        except TimeoutError as exc:
+            raise ExceptionGroup("both", [exc, KeyError("absent")]) from exc
+
+    with pytest.raises(ExceptionGroup) as caught:
+        fail()
+    text = failure_text(caught.value, Path(__file__))
+    for shown in ("fail()", 'raise ExceptionGroup("both"', "TimeoutError: late", "KeyError: 'absent'"):
+        assert shown in text
+    assert "fail()" not in failure_text(caught.value, Path("elsewhere.py"))
+
+
 def test_register_that_does_not_exist_is_empty(tmp_path: Path) -> None:
     assert load_divergences(tmp_path / "divergences.toml") == ()
 
@@ -51,6 +71,8 @@ def test_register_that_does_not_exist_is_empty(tmp_path: Path) -> None:
         ("expires", "2023-12-31"),
         ("expires", "2024-12-31T00:00:00"),
         ("owner", '"me"'),
+        ("shows", "7"),
+        ("shows", '"(unclosed"'),
     ],
 )
 def test_bad_field_is_refused(tmp_path: Path, field: str, value: str) -> None:

@@ -64,6 +64,7 @@ expires = {expires}
 """
 PORTS_TEST = "test_configuration::test_candidates_keep_to_the_port_range"
 PORTS = "test_configuration.py::test_candidates_keep_to_the_port_range"
+SHOWS_PORTS = "assert .*ports"
 SCALE_TEST = "test_scale::test_a_thousand_channels_work_side_by_side"
 
 
@@ -80,9 +81,11 @@ class ThirdParty:
         (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text("[shim.backends]\nmine = mine_backend.plugin\n")
 
-    def register(self, id: str = "mine-ports", tests: str = PORTS, expires: str = "2999-12-31") -> None:
+    def register(
+        self, id: str = "mine-ports", tests: str = PORTS, expires: str = "2999-12-31", shows: str | None = None
+    ) -> None:
         """Write a register with one divergence."""
-        text = ENTRY.format(id=id, tests=tests, expires=expires)
+        text = ENTRY.format(id=id, tests=tests, expires=expires) + (f"shows = '{shows}'\n" if shows else "")
         (self._folder / "mine_backend" / "divergences.toml").write_text(text)
 
     def write(self, name: str, text: str) -> None:
@@ -168,6 +171,22 @@ def test_registered_divergence_is_an_expected_failure(mine: ThirdParty) -> None:
     ended = mine.test(*_suite("test_configuration", "--backend=mine", "-rx"), MINE_IGNORES_PORTS="1")
     assert (ended.returncode, "1 xfailed" in ended.stdout) == (0, True), ended.stdout
     assert "mine: mine-ports (engine): the engine picks its ports itself" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("shows", "wrong", "outcome"),
+    [
+        (SHOWS_PORTS, "MINE_IGNORES_PORTS", "1 xfailed"),
+        (SHOWS_PORTS, "MINE_MAKES_NOTHING", "1 failed"),
+        ("the moon", "MINE_IGNORES_PORTS", "1 failed"),
+    ],
+)
+def test_divergence_that_shows_otherwise_is_a_failure(mine: ThirdParty, shows: str, wrong: str, outcome: str) -> None:
+    mine.register(shows=shows)
+    ended = mine.test(*_suite(PORTS_TEST, "--backend=mine"), **{wrong: "1"})
+    assert outcome in ended.stdout, ended.stdout
+    told = f"failed otherwise than registered (mine: mine-ports shows {shows!r})"
+    assert (told in ended.stdout) == (outcome == "1 failed")
 
 
 def test_divergence_that_is_gone_fails_the_run(mine: ThirdParty) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from conformance import running
-from conformance.divergence import name_of
+from conformance.divergence import COVERED, name_of, tell_otherwise
 from conformance.leaks import Census, leaks_since
 from conformance.plugin import is_of_suite
 from conformance.report.evidence import Evidence
@@ -36,6 +36,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     report: pytest.TestReport = yield
+    if report.failed and call.excinfo is not None and COVERED in item.stash and not item.config.option.runxfail:
+        tell_otherwise(item, report)
     if report.when == "call":
         item.stash[_PASSED] = report.passed
     return report

@@ -10,11 +10,13 @@ An entry says what differs, why, since when, and until when that is accepted::
     reason = "aiortc does not count retransmissions"
     since = 2025-01-31
     expires = 2025-12-31
+    shows = "assert 0 == [0-9]+"    # if given: a test that fails with anything else has failed
 """
 
 from __future__ import annotations
 
 import datetime
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from shim.spi.errors import BackendContractError
 FILE_NAME: Final = "divergences.toml"
 KINDS: Final = ("spec", "aiortc-ism", "engine")
 _FIELDS: Final = ("id", "component", "tests", "kind", "reason", "since", "expires")
+_OPTIONAL: Final = ("shows",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class Divergence:
     :param reason: why it is accepted.
     :param since: the day from which it is known.
     :param expires: the last day on which it is accepted.
+    :param shows: a regular expression that is found in what such a test fails with: the lines of the test that led
+        there, and the exception's type and message. `None` if any failure will do.
     """
 
     id: str
@@ -49,6 +54,7 @@ class Divergence:
     reason: str
     since: datetime.date
     expires: datetime.date
+    shows: str | None = None
 
     def is_expired(self, today: datetime.date) -> bool:
         """Tell whether it is no longer accepted."""
@@ -74,8 +80,9 @@ def load_divergences(path: Path) -> tuple[Divergence, ...]:
 
 
 def _divergence(entry: Mapping[str, object], place: str) -> Divergence:
-    if set(entry) != set(_FIELDS):
-        raise BackendContractError(f"{place}: has the fields {sorted(entry)}, not {sorted(_FIELDS)}")
+    if not set(_FIELDS) <= set(entry) <= {*_FIELDS, *_OPTIONAL}:
+        wanted = f"{sorted(_FIELDS)}, and perhaps {', '.join(_OPTIONAL)}"
+        raise BackendContractError(f"{place}: has the fields {sorted(entry)}, not {wanted}")
     tests, since, expires = entry["tests"], entry["since"], entry["expires"]
     if not isinstance(tests, list) or not tests or not all(isinstance(test, str) for test in tests):
         raise BackendContractError(f"{place}: tests must be a list of node id patterns")
@@ -91,13 +98,22 @@ def _divergence(entry: Mapping[str, object], place: str) -> Divergence:
         reason=_text(entry["reason"], place),
         since=since,
         expires=expires,
+        shows=_pattern(entry["shows"], place) if "shows" in entry else None,
     )
 
 
 def _text(value: object, place: str) -> str:
     if not isinstance(value, str) or not value.strip():
-        raise BackendContractError(f"{place}: id and reason must say something")
+        raise BackendContractError(f"{place}: id, reason and shows must say something")
     return value
+
+
+def _pattern(value: object, place: str) -> str:
+    try:
+        re.compile(text := _text(value, place))
+    except re.error as exc:
+        raise BackendContractError(f"{place}: shows must be a regular expression: {exc}") from exc
+    return text
 
 
 def _check_unique(entries: tuple[Divergence, ...], path: Path) -> None:
