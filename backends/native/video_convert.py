@@ -24,7 +24,7 @@ SMALLEST: Final = 4
 EXACT: Final = "area+full_chroma_inp"
 """Every sample counts, chroma lies in the middle of its pixels: within 1 of the exact value."""
 FAST: Final = "fast_bilinear"
-"""From 4:2:0 and 4:2:2 to RGB: swscale's vector code, up to 3 below the exact value. To round costs 15 times that."""
+"""From 4:2:0 and 4:2:2 to RGB: swscale's vector code, up to 3 below the exact value. To round costs 3.5 times that."""
 EXACT_444: Final = "unstable"
 """From 4:4:4 to RGB: FFmpeg 8's new vector code, within 1 of the exact value; the old one is slower by 5 times."""
 
