@@ -86,7 +86,7 @@ class VideoDecoder:
 
         Pictures have the format of the bitstream: mostly ``yuv420p``, but others' streams may give ``yuv422p``,
         ``yuv444p`` or ``yuv420p10le``, and native tells full range in H264 and H265 as ``yuvj420p``, ``yuvj422p`` or
-        ``yuvj444p``. `VideoConverter` reads them all.
+        ``yuvj444p``. `VideoConverter` reads these; what is rarer has FFmpeg's name.
 
         :param chunk: of an encoder; or a packet or bytes, whose bitstream tells whether it is a key frame. What has no
             time gets that of a picture counted at 30 in a second.
