@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import command, markdown, page, results
+from benchmarks import claims, command, markdown, page, results
 from benchmarks.compare import compare
 from benchmarks.figures import Summary, judge, paired_ratio, quantile, summarize, unpaired_ratio
 from benchmarks.media import Bursts, Ear, Eye, Pictures, read_number
@@ -409,3 +409,13 @@ def test_an_earlier_run_is_reported_and_compared(tmp_path: Path, capsys: pytest.
     assert "native/legacy <= 0.67" in shown
     assert "better by 50%" in shown
     assert "Changed since the earlier run" in html.read_text()
+
+
+# --- figures of the media guide ----------------------------------------------------------------------
+
+
+def test_each_command_of_the_media_guide_prints_figures() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "media.md"
+    named = set(re.findall(r"python -m benchmarks\.claims (\w+)", guide.read_text(encoding="utf-8")))
+    assert named == set(claims.PARTS)
+    assert len(list(claims.sframe())) == 4
