@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -161,6 +162,7 @@ class Model:
         """End it."""
         if self.state != "closed":
             self._enter("closed")
+            self.events += [("iceconnectionstatechange", "closed"), ("connectionstatechange", "closed")]
 
     # --- descriptions --------------------------------------------------------------------------------
 
@@ -357,10 +359,17 @@ class Model:
             raise RefusalError("InvalidStateError")
 
 
-def summary(description: Description | None) -> dict[str, Any] | None:
-    """Return what the SDP of a description must say, in the terms of :mod:`conformance.machine`."""
+def summary(
+    description: Description | None, own: Mapping[str, tuple[str, ...]], common: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any] | None:
+    """Return what the SDP of a description must say, in the terms of :mod:`conformance.observing`.
+
+    :param own: codecs of its author for each kind of media, which an offer has.
+    :param common: those that both sides have, which an answer has.
+    """
     if description is None:
         return None
+    codecs = own if description.kind == "offer" else common
     is_offer = description.kind == "offer"
     return {
         "type": description.kind,
@@ -372,6 +381,8 @@ def summary(description: Description | None) -> dict[str, Any] | None:
                 section.direction,
                 "actpass" if is_offer else "chosen",
                 "msid" if section.direction in SENDING else "",
+                codecs.get(section.kind, ()),
+                (),
             )
             for section in description.sections
         ],

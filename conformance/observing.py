@@ -52,7 +52,7 @@ def _is_rejected(section: str) -> bool:
     return section.split()[1] == "0"
 
 
-def _section(section: str) -> tuple[str, ...]:
+def _section(section: str) -> tuple[object, ...]:
     kind = section[2:].split(maxsplit=1)[0]
     if _is_rejected(section):
         return kind, "rejected"
@@ -62,7 +62,8 @@ def _section(section: str) -> tuple[str, ...]:
     role = "chosen" if setup[1] in {"active", "passive"} else setup[1]
     sends = direction is not None and direction[1] in SENDING
     msid = "msid" if sends and re.search(r"(?m)^a=msid:", section) else ""
-    return kind, direction[1] if direction else "", role, msid
+    rids = tuple(re.findall(r"(?m)^a=rid:(\S+ \w+)", section))
+    return kind, direction[1] if direction else "", role, msid, tuple(codecs_of(section)[0]), rids
 
 
 def codecs_of(sdp: str) -> list[list[str]]:

@@ -156,7 +156,7 @@ class ToyPeer:
         self.session = e.SessionState("stable", None, None, None, None, ())
         self.sections: list[str] = []
         self.other: ToyPeer | None = None
-        self.connected = self.closed = False
+        self.connected = self.gathered = self.closed = False
         self.version = 0
         PEERS[self.name] = self
 
@@ -220,7 +220,9 @@ class ToyPeer:
             if media.kind != "application" and self.by_mid(str(index)) is None:
                 next(fresh).mid = str(index)
         self._settle(description, local=True)
-        self.later(ev.IceGatheringChanged("gathering"), ev.CandidateFound(None), ev.IceGatheringChanged("complete"))
+        if self.sections and not self.gathered:
+            self.gathered = True
+            self.later(ev.IceGatheringChanged("gathering"), ev.CandidateFound(None), ev.IceGatheringChanged("complete"))
 
     async def set_remote_description(self, description: e.SessionDescription) -> None:
         media = _sections(description.sdp)

@@ -129,22 +129,23 @@ class EventReceiver:
             pc.emit("signalingstatechange")
 
     def _take_transceivers(self, state: SessionState) -> list[RemoteTrack]:
-        """Bring transceivers up to date; return the remote tracks that start."""
+        """Bring transceivers up to date; return the remote tracks that start, in the order of their sections."""
         pc = self._pc
         known = pc._transceivers
         gone = set(known) - {s.engine for s in state.transceivers}
         for engine in gone:
             if known[engine].mid is not None:
                 known.pop(engine)._end_track()
-        started = []
+        started: list[tuple[int, RemoteTrack]] = []
         for snapshot in state.transceivers:
             transceiver = known.get(snapshot.engine)
             if transceiver is None:
                 transceiver = known[snapshot.engine] = RTCRtpTransceiver._of(pc, snapshot, None)
             transceiver._update(snapshot)
             if snapshot.receive_track_id is not None and transceiver.receiver.track is None:
-                started.append(transceiver.receiver._start(snapshot.receive_track_id))
-        return started
+                track = transceiver.receiver._start(snapshot.receive_track_id)
+                started.append((snapshot.mline_index or 0, track))
+        return [track for _, track in sorted(started, key=lambda place: place[0])]
 
     # --- ICE and transports --------------------------------------------------------------------------
 
