@@ -189,7 +189,8 @@ class LegacyPeerEngine:
     async def _create(self, what: str, kind: SdpType, submit: Submit) -> SessionDescription:
         text = self._connection.library.text
         made = await self._connection.request(what, submit, lambda event: text(event.data, event.len))
-        return SessionDescription(kind, sdp.with_opus(made, sdp.opus_wishes(self._connection.config.opus, local=True)))
+        wishes = sdp.opus_wishes(self._connection.config.opus, local=True)
+        return SessionDescription(kind, sdp.with_opus(sdp.with_rejected_in_short(made), wishes))
 
     async def _apply(self, what: str, call: Callable[..., int], description: SessionDescription) -> None:
         text, kind = description.sdp.encode("utf-8", "replace"), SDP_TYPES[description.type]

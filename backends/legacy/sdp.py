@@ -17,6 +17,8 @@ LARGEST_MESSAGE: Final = 262144
 _SCOPED: Final = re.compile(r"^(m=\S+ \d+)/1(?= )|^(c=IN IP4 [\d.]+)/\d+", re.MULTILINE)
 _PEER_REFLEXIVE: Final = re.compile(r"^((?:a=)?candidate:.* typ )prflx\b", re.MULTILINE)
 _RECEIVED_LAYERS: Final = re.compile(r"^(a=simulcast:(?:.* )?recv )(\S+)", re.MULTILINE)
+_REJECTED: Final = re.compile(r"(m=(?:audio|video) 0 \S+ \d+)[\d ]*")
+_OF_FORMAT: Final = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ")
 _RTPMAP_OPUS: Final = re.compile(r"^a=rtpmap:(\d+) opus/48000", re.IGNORECASE)
 
 
@@ -91,6 +93,25 @@ def _with_pauses(section: str, rids: Collection[str]) -> str:
         return found[1] + re.sub(r"(?<![^;,])[^;,~]+", lambda rid: "~" * (rid[0] in rids) + rid[0], found[2])
 
     return _RECEIVED_LAYERS.sub(paused, section)
+
+
+def with_rejected_in_short(made: str) -> str:
+    """Return a description whose rejected sections have one format, which is all that they need (RFC 9429 section 5.2.2).
+
+    Offering a section anew that it answered and that was stopped since, libwebrtc maps a payload type twice.
+    """
+    head, *parts = re.split(r"^(?=m=)", made, flags=re.MULTILINE)
+    return head + "".join(_in_short(part) if _is_rejected(part) else part for part in parts)
+
+
+def _is_rejected(section: str) -> bool:
+    return _REJECTED.match(section) is not None and "a=bundle-only" not in section
+
+
+def _in_short(section: str) -> str:
+    first = section.split(maxsplit=4)[3]
+    lines = _REJECTED.sub(r"\1", section).splitlines(keepends=True)
+    return "".join(line for line in lines if (found := _OF_FORMAT.match(line)) is None or found[1] == first)
 
 
 def with_known_candidates(lines: str) -> str:

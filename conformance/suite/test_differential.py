@@ -141,6 +141,12 @@ FOUND = {
         ADD,
         *negotiation("a"),
     ],
+    "a section that was answered is stopped and offered": [
+        Step("b", "addTransceiver", "video", 2),
+        *negotiation("b"),
+        Step("a", "stop", None, 0),
+        *negotiation("a"),
+    ],
     "glare with media": [
         Step("a", "addTrack", "audio"),
         Step("b", "addTrack", "audio"),
@@ -154,6 +160,7 @@ FOUND = {
 
 NEEDED = {
     "stop asks for a negotiation": STOP,
+    "a section that was answered is stopped and offered": STOP,
     "a candidate waits while the own offer is rolled back": ROLLBACK,
     "glare with media": ROLLBACK,
 }
