@@ -61,11 +61,13 @@ class Signaling:
     """Two models, what each said last, and which steps a correct signaling could make of that.
 
     :param lacked: what some backend declares off; such steps are left out.
+    :param like_aiortc: whether a remote section takes whatever transceiver waits, on every backend.
     """
 
-    def __init__(self, lacked: frozenset[Capability]) -> None:
+    def __init__(self, lacked: frozenset[Capability], *, like_aiortc: bool) -> None:
         self.models = {"a": Model(), "b": Model()}
         self._lacked = lacked
+        self._like_aiortc = like_aiortc
         self._said: dict[str, Description | None] = {"a": None, "b": None}
 
     def given(self, step: Step) -> Description | None:
@@ -123,7 +125,17 @@ class Signaling:
             return said.answers is own.pending["local"]
         if own.state == "have-local-offer" and _is_answered(own, other):
             return False
-        return said is other.pending["local"] and not _is_disputed(own, said)
+        return said is other.pending["local"] and not self._is_disputed(own, said)
+
+    def _is_disputed(self, own: Model, offer: Description) -> bool:
+        """Tell whether RFC 9429 section 5.10 and aiortc disagree about which transceiver a new section takes.
+
+        RFC 9429 has one of `addTrack` that the remote wants to hear, aiortc the first that has no section. Most engines
+        do as aiortc does, but in a glare.
+        """
+        if any(found.stopped and own.negotiated_section(found) is None for found in own.transceivers):
+            return True  # nor about one that was stopped before it had a section
+        return (own.state == "have-local-offer" or not self._like_aiortc) and _takes_another(own, offer)
 
 
 def call_model(model: Model, step: Step, given: Description | None) -> None:
@@ -165,16 +177,8 @@ def _is_answered(own: Model, other: Model) -> bool:
     return any(answer is not None and answer.answers is own.pending["local"] for answer in answers)
 
 
-def _is_disputed(model: Model, offer: Description) -> bool:
-    """Tell whether RFC 9429 section 5.10 and aiortc disagree about which transceiver a new section takes in a glare.
-
-    RFC 9429 has one of `addTrack` that the remote wants to hear, aiortc the first that has no section. Otherwise
-    engines do as aiortc does.
-    """
-    if any(found.stopped and model.negotiated_section(found) is None for found in model.transceivers):
-        return True  # nor about one that was stopped before it had a section
-    if model.state != "have-local-offer":
-        return False
+def _takes_another(model: Model, offer: Description) -> bool:
+    """Tell whether a new section finds a transceiver waiting that RFC 9429 section 5.10 would not have it take."""
     section = {found: model.negotiated_section(found) for found in model.alive}
     waiting = {kind: [t for t in model.alive if t.kind == kind and section[t] is None] for kind in ("audio", "video")}
     known = {*section.values(), *(t.section for t in model.transceivers if t.stopped)}

@@ -96,7 +96,7 @@ def _with_pauses(section: str, rids: Collection[str]) -> str:
 
 
 def with_rejected_in_short(made: str) -> str:
-    """Return a description whose rejected sections have one format, which is all that they need (RFC 9429 section 5.2.2).
+    """Return a description whose rejected sections have one format: they need no more (RFC 9429 section 5.2.2).
 
     Offering a section anew that it answered and that was stopped since, libwebrtc maps a payload type twice.
     """
