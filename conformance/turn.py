@@ -25,10 +25,12 @@ class TurnServer:
     """One server with one user. Use it with ``with``.
 
     :param folder: for its configuration and its data.
+    :param settings: further lines of its configuration.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *settings: str) -> None:
         self._folder = folder
+        self._more = settings
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
         self.password = secrets.token_hex(8)
@@ -42,6 +44,11 @@ class TurnServer:
     def url(self) -> str:
         """The URL for `RTCIceServer`."""
         return f"turn:127.0.0.1:{self.port}?transport=udp"
+
+    @property
+    def stun_url(self) -> str:
+        """The URL of its STUN service for `RTCIceServer`."""
+        return f"stun:127.0.0.1:{self.port}"
 
     def __enter__(self) -> Self:
         configuration = self._folder / "turnserver.conf"
@@ -65,7 +72,7 @@ class TurnServer:
         lines += ["lt-cred-mech", f"user={USER}:{self.password}", "fingerprint", "allow-loopback-peers"]
         lines += ["no-tls", "no-dtls", "no-cli", "no-tcp", "no-tcp-relay", "simple-log", "log-file=stdout"]
         lines += [f"pidfile={self._folder / 'pid'}", f"userdb={self._folder / 'users'}"]
-        return "\n".join(lines) + "\n"
+        return "\n".join([*lines, *self._more]) + "\n"
 
     def _await_answer(self) -> None:
         """Repeat a STUN binding request until it is answered (RFC 8489 section 6.2.1)."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from conformance.asserts import Arrivals, link, local_of, reach
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
 from conformance.turn import HOW_TO_GET, USER, TurnServer
-from shim import Capability, RTCConfiguration, RTCIceServer, RTCIceTransportPolicy
+from shim import Capability, RTCConfiguration, RTCIceCandidateErrorEvent, RTCIceServer, RTCIceTransportPolicy
 
 RELAY = RTCIceTransportPolicy.RELAY
+SILENCE = 60.0
+"""A bound, seconds: RFC 8489 section 6.2.1 gives a server 39.5 of them."""
 
 
 @pytest.fixture
@@ -77,3 +81,55 @@ async def test_relay_policy_without_a_server_gathers_nothing(peers: Peers, targe
     await pc.setLocalDescription()
     assert pc.iceGatheringState == "complete"
     assert _types(local_of(pc).sdp) == set()
+
+
+# --- servers that do not serve -----------------------------------------------------------------------
+
+
+async def _told_of(peers: Peers, target: Target, server: RTCIceServer) -> RTCIceCandidateErrorEvent:
+    """Gather with a server; return the first thing that is told of it."""
+    pc = peers.open(target, RTCConfiguration(iceServers=[server], trickle=True))
+    failures = Arrivals(pc, "icecandidateerror")
+    pc.createDataChannel("chat")
+    await pc.setLocalDescription()
+    while True:
+        failure: RTCIceCandidateErrorEvent = await failures.next(SILENCE)
+        # From an IPv6 address the server cannot be reached, and some engines say so.
+        if failure.url == server.urls and ":" not in (failure.address or ""):
+            return failure
+
+
+@spec("webrtc-pc 4.8.3", "RFC 8489 9.2.4")
+@requires(Capability.CANDIDATE_ERRORS, Capability.ICE_RELAY)
+async def test_wrong_password_is_told(peers: Peers, target: Target, turn: TurnServer) -> None:
+    failure = await _told_of(peers, target, RTCIceServer(turn.url, USER, "wrong"))
+    assert failure.errorCode == 401
+    assert failure.errorText
+
+
+@spec("webrtc-pc 4.8.3", "RFC 8489 6.3.4")
+@requires(Capability.CANDIDATE_ERRORS)
+async def test_refusal_of_a_server_is_told(peers: Peers, target: Target, tmp_path: Path) -> None:
+    if not TurnServer.is_installed():
+        pytest.skip(HOW_TO_GET)
+    with TurnServer(tmp_path, "secure-stun") as server:
+        failure = await _told_of(peers, target, RTCIceServer(server.stun_url))
+    assert failure.errorCode == 401
+
+
+@pytest.mark.slow
+@spec("webrtc-pc 4.8.3")
+@requires(Capability.CANDIDATE_ERRORS)
+def test_silent_server_is_told(target: Target) -> None:
+    assert asyncio.run(_code_of_silence(target)) == 701
+
+
+async def _code_of_silence(target: Target) -> int:
+    peers = Peers()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        try:
+            failure = await _told_of(peers, target, RTCIceServer(f"stun:127.0.0.1:{silent.getsockname()[1]}"))
+        finally:
+            await peers.close()
+    return failure.errorCode

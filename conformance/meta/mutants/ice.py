@@ -12,7 +12,7 @@ from shim.spi.engines import EngineConfig, IceCandidate, SessionDescription, Tra
 from shim.spi.errors import OperationError
 
 CONFIGURATION: Final = "test_configuration.py"
-TOPIC: Final = Topic("ICE", "test_ice.py", CONFIGURATION)
+TOPIC: Final = Topic("ICE", "test_ice.py", CONFIGURATION, "test_relay.py", "test_mtu.py")
 
 
 @TOPIC.proxy
@@ -157,6 +157,23 @@ class DataSectionNotOffered(EngineProxy):
 
     def configured(self, config: EngineConfig) -> EngineConfig:
         return replace(config, always_negotiate_data_channels=False)
+
+
+@TOPIC.proxy
+class ServerErrorsNotTold(SinkProxy):
+    """Never tell that a STUN or TURN server has failed."""
+
+    def tell(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.CandidateFailed):
+            super().tell(event)
+
+
+@TOPIC.proxy
+class MtuIgnored(EngineProxy):
+    """Send packets of any size."""
+
+    def configured(self, config: EngineConfig) -> EngineConfig:
+        return replace(config, mtu=None)
 
 
 TOPIC.on("legacy", "death-not-noticed", "port-range-ignored")

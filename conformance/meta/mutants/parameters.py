@@ -11,7 +11,7 @@ from conformance.meta.proxies import EngineProxy, SinkProxy, TransceiverProxy
 from shim.spi import events as ev
 from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
 
-TOPIC: Final = Topic("parameters", "test_parameters.py", "test_encoding.py", "test_dtmf.py")
+TOPIC: Final = Topic("parameters", "test_parameters.py", "test_encoding.py", "test_dtmf.py", "test_jitter_target.py")
 
 
 class _Pretending(TransceiverProxy):
@@ -163,6 +163,14 @@ class BitrateBoundsIgnored(EngineProxy):
 
     def configured(self, config: EngineConfig) -> EngineConfig:
         return replace(config, bitrate=EngineConfig().bitrate)
+
+
+@TOPIC.proxy
+class JitterTargetIgnored(TransceiverProxy):
+    """Show what arrives at once, whatever delay was asked for."""
+
+    def set_jitter_target(self, seconds: float | None) -> None:
+        pass
 
 
 TOPIC.on("legacy", "scale-ignored")
