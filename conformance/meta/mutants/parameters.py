@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from conformance.meta.catalogue import Topic
-from conformance.meta.proxies import EngineProxy, SinkProxy, TransceiverProxy
+from conformance.meta.proxies import EngineProxy, Report, SinkProxy, TransceiverProxy
 from shim.spi import events as ev
 from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
 
@@ -62,6 +62,33 @@ class InactiveIgnored(_Pretending):
 
     def applied(self, encoding: Encoding) -> Encoding:
         return replace(encoding, active=True)
+
+
+@TOPIC.proxy
+class BitrateBringsKeyFrames(TransceiverProxy):
+    """Begin anew for each set of parameters."""
+
+    def set_parameters(self, parameters: SendParameters) -> None:
+        stopped = tuple(replace(encoding, active=False) for encoding in parameters.encodings)
+        super().set_parameters(replace(parameters, encodings=stopped))
+        super().set_parameters(parameters)
+
+
+@TOPIC.proxy
+class EncoderUnnamed(EngineProxy):
+    """Do not say what encodes."""
+
+    def reported(self, report: Report) -> Report:
+        unnamed = {"encoderImplementation"}
+        return {key: {name: entry[name] for name in entry.keys() - unnamed} for key, entry in report.items()}
+
+
+@TOPIC.proxy
+class LimitationUnknown(EngineProxy):
+    """Say that something else always limits the quality, for no time at all."""
+
+    def reported(self, report: Report) -> Report:
+        return {key: {**entry, "qualityLimitationDurations": {"other": 0.0}} for key, entry in report.items()}
 
 
 @TOPIC.proxy
