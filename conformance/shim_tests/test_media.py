@@ -231,6 +231,22 @@ def test_recording_leaves_frames_as_they_are(tmp_path: Path) -> None:
     assert (samples.pts, samples.time_base) == (5 * 960, fractions.Fraction(1, RATE))
 
 
+@pytest.mark.parametrize(("format", "matrix"), [("rgb24", 0), ("yuv420p", 6), ("yuv444p", 6)])
+def test_recording_keeps_the_colours_of_full_range(tmp_path: Path, format: str, matrix: int) -> None:
+    from shim import VideoConverter
+
+    frames = []
+    for n in range(3):
+        orange = VideoFrame.from_ndarray(np.full((48, 64, 3), (240, 120, 40), np.uint8), format="rgb24")
+        frame = VideoConverter(backend="native").convert(orange, format, color_range=2)
+        frame.colorspace, frame.color_range = matrix, 2
+        frame.pts, frame.time_base = n * 3000, fractions.Fraction(1, 90000)
+        frames.append(frame)
+    for recorded in contents(run(record(tmp_path / "a.mkv", Frames("video", frames))))["video"]:
+        colour = recorded.to_ndarray(format="rgb24").reshape(-1, 3).mean(0)
+        assert colour == pytest.approx((240, 120, 40), abs=8)
+
+
 @pytest.mark.parametrize("bad", [RuntimeError("camera unplugged"), Packet(b"encoded"), sound(0)], ids=type)
 def test_a_track_that_fails_ends_and_the_others_go_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: object

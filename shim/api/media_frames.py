@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from av import AudioFrame, AudioResampler, VideoFrame
 from av.plane import Plane
+from av.video.reformatter import ColorRange, Colorspace
 
 
 class FlexibleResampler:
@@ -39,9 +40,22 @@ class FlexibleResampler:
 
 
 def copy_video(frame: VideoFrame, width: int, height: int, format: str) -> VideoFrame:
-    """Return a frame of its own data, or at least its own timestamps, in this size and pixel format."""
-    if (frame.width, frame.height, frame.format.name) != (width, height, format):
-        return frame.reformat(width=width, height=height, format=format)
+    """Return a frame of its own data, or at least its own timestamps, in this size and pixel format.
+
+    YUV comes out in limited range, which is what files have that tell no other.
+    """
+    is_rgb, to_limited = frame.format.is_rgb, format.startswith("yuv4")
+    is_full = is_rgb or frame.format.name.startswith("yuvj") or frame.color_range == ColorRange.JPEG
+    same_form = (frame.width, frame.height, frame.format.name) == (width, height, format)
+    if not same_form or (is_full and to_limited):
+        return frame.reformat(
+            width=width,
+            height=height,
+            format=format,
+            dst_colorspace=Colorspace.ITU601 if is_rgb and to_limited else None,
+            src_color_range=ColorRange.JPEG if is_full else None,
+            dst_color_range=ColorRange.MPEG if to_limited else None,
+        )
     copy = VideoFrame(width, height, format)
     for source, target in zip(frame.planes, copy.planes, strict=True):
         _copy_rows(source, target, source.line_size, target.line_size, source.height)
