@@ -13,8 +13,12 @@ import numpy as np
 from av import AudioFrame, VideoFrame
 
 if TYPE_CHECKING:
+    from av.packet import Packet
+
     from conformance.targets import Target
     from shim import MediaStreamTrack
+
+    Content = AudioFrame | VideoFrame | Packet[Any]
 
 Kind = Literal["audio", "video"]
 PTIME: Final = 0.020
@@ -114,15 +118,16 @@ def code_of(frame: VideoFrame) -> int:
 # --- tracks ------------------------------------------------------------------------------------------
 
 
-def track(target: Target, kind: Kind, frame_at: Callable[[int], AudioFrame | VideoFrame], period: float) -> Any:
+def track(target: Target, kind: Kind, frame_at: Callable[[int], Content], period: float) -> Any:
     """Return a track of the class that `target` sends, which yields `frame_at(0)`, `frame_at(1)`, ... in real time.
 
+    :param frame_at: makes frames, or packets that are encoded already.
     :param period: seconds from one to the next.
     """
     started: list[float] = []
     index = -1
 
-    async def recv(self: MediaStreamTrack) -> AudioFrame | VideoFrame:
+    async def recv(self: MediaStreamTrack) -> Content:
         nonlocal index
         if not started:
             started.append(time.monotonic())

@@ -135,11 +135,16 @@ async def test_unknown_codec_is_refused(peers: Peers, target: Target) -> None:
 
 @spec("webrtc-pc 5.4")
 @requires(Capability.CODEC_PREFERENCES)
-@pytest.mark.parametrize("name", ["video/VP8", "video/H264", "video/VP9", "video/AV1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "video/VP8",
+        pytest.param("video/H264", marks=requires(Capability.VIDEO_H264)),
+        pytest.param("video/VP9", marks=requires(Capability.VIDEO_VP9)),
+        pytest.param("video/AV1", marks=requires(Capability.VIDEO_AV1)),
+    ],
+)
 async def test_chosen_codec_carries_the_pictures(peers: Peers, pair: Pair, name: str) -> None:
-    needed = {"video/H264": Capability.VIDEO_H264, "video/VP9": Capability.VIDEO_VP9, "video/AV1": Capability.VIDEO_AV1}
-    if name in needed and any(needed[name] not in target.info.capabilities for target in pair.targets):
-        pytest.skip(f"a backend does not declare the capability {needed[name]}")
     offerer, answerer = peers.open_pair(pair)
     arriving = Arrivals(answerer, "track")
     offerer.addTrack(picture_track(pair.offerer, CODE))
