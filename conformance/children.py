@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
+from typing import Final
 
 from conformance.asserts import link
 from conformance.targets import Pair, Peers, Target
+from shim.spi.errors import BackendUnavailableError
+
+REFUSED: Final = 3
+"""Exit status of a child that was told why it cannot make calls."""
 
 
 def collect() -> None:
@@ -27,3 +33,11 @@ async def _short_call(target: Target) -> None:
         assert await connected.far.inbox.next() == "hello"
     finally:
         await peers.close()
+
+
+def try_call(backend: str) -> None:
+    """Do the same, or end with :data:`REFUSED` if the SDK says clearly why it cannot."""
+    try:
+        short_call(backend)
+    except BackendUnavailableError as exc:
+        sys.exit(REFUSED if backend in str(exc) and "fork" in str(exc) else str(exc))

@@ -108,14 +108,30 @@ IMPOSSIBLE: dict[str, dict[str, Any]] = {
     "protocol too long": {"protocol": "x" * (MAX_LABEL_BYTES + 1)},
     "label that UTF-8 cannot encode": {"label": "\ud800"},
 }
+WORDS = {
+    "both limits": ("maxPacketLifeTime", "maxRetransmits"),
+    "lifetime below 0": ("maxPacketLifeTime -1", "0-65535"),
+    "lifetime above 65535": ("maxPacketLifeTime 65536", "0-65535"),
+    "retransmits below 0": ("maxRetransmits -1", "0-65535"),
+    "retransmits above 65535": ("maxRetransmits 65536", "0-65535"),
+    "negotiated without id": ("ID", "0-65534"),
+    "reserved id": ("ID", "0-65534"),
+    "id below 0": ("ID", "0-65534"),
+    "label too long": ("label", "65536 bytes"),
+    "label too long in bytes": ("label", "65536 bytes"),
+    "protocol too long": ("protocol", "65536 bytes"),
+    "label that UTF-8 cannot encode": ("label", "UTF-8"),
+}
+"""What the message must contain: the option, and its value or what is possible."""
 
 
 @spec("webrtc-pc 6.1")
 @pytest.mark.parametrize("name", IMPOSSIBLE)
 async def test_impossible_option_is_refused(peers: Peers, target: Target, name: str) -> None:
     pc = peers.open(target)
-    with pytest.raises(ValueError, match=r"\w"):
+    with pytest.raises(ValueError, match=WORDS[name][0]) as caught:
         pc.createDataChannel(**{"label": "chat", **IMPOSSIBLE[name]})
+    assert WORDS[name][1] in str(caught.value)
 
 
 @spec("webrtc-pc 6.1")

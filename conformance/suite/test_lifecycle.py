@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conformance.asserts import Arrivals, Trace, connect, link, local_of, negotiate, opened, reach
+from conformance.children import REFUSED
 from conformance.media import media_track
 from conformance.requirements import NOT_INSTALLED, spec
 from conformance.scenes import described
@@ -299,14 +300,14 @@ async def test_connection_lives_on_when_the_application_forgets_it(peers: Peers,
 FORKING = """
 import asyncio, gc, multiprocessing, sys
 from conformance.asserts import link
-from conformance.children import collect, short_call
+from conformance.children import collect, short_call, try_call
 from conformance.targets import Pair, Peers, Target
 
 async def main(target, method):
     peers = Peers()
     connected = await link(peers, Pair(target, target))
-    work = (collect, ()) if method == "fork" else (short_call, (target.name,))
-    child = multiprocessing.get_context(method).Process(target=work[0], args=work[1])
+    work = {"fork": (collect, ()), "spawn": (short_call, (target.name,)), "fork and call": (try_call, (target.name,))}
+    child = multiprocessing.get_context(method.split()[0]).Process(target=work[method][0], args=work[method][1])
     child.start()
     await asyncio.to_thread(child.join, 40)
     code = child.exitcode
@@ -323,11 +324,21 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_process_does_no_harm(target: Target, method: str, tmp_path: Path) -> None:
     """A forked child inherits connections that it must let go in silence; a spawned one has its own."""
-    program = tmp_path / "forking.py"
+    ended = _with_a_child(target, method, tmp_path)
+    assert ended.stdout == "0 still there\n", ended.stderr
+
+
+def test_forked_child_makes_calls_or_is_told_why_not(target: Target, tmp_path: Path) -> None:
+    """Threads do not survive a fork: an engine that has some says so, and what to do, instead of hanging."""
+    ended = _with_a_child(target, "fork and call", tmp_path)
+    assert ended.stdout in {"0 still there\n", f"{REFUSED} still there\n"}, ended.stderr
+
+
+def _with_a_child(target: Target, method: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    program = folder / "forking.py"
     program.write_text(FORKING)
     command = [sys.executable, "-W", "ignore", str(program), target.name, method]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
-    assert ended.stdout == "0 still there\n", ended.stderr
+    return subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
 
 
 # --- the end of the interpreter ----------------------------------------------------------------------

@@ -52,7 +52,11 @@ class RTCDTMFSender(Emitter):
         if unknown := set(wanted) - _TONES:
             raise ValueError(f"RTCDTMFSender.insertDTMF: {sorted(unknown)} are not tones; use 0-9 A-D # * and ,")
         if not self.canInsertDTMF:
-            raise InvalidStateError("RTCDTMFSender.insertDTMF: no audio is being sent", component="peer")
+            raise InvalidStateError(
+                "RTCDTMFSender.insertDTMF: no audio is being sent; wait until canInsertDTMF",
+                backend=self._guard.backend,
+                component="peer",
+            )
         with self._guard.call("RTCDTMFSender.insertDTMF"):
             self._engine.insert_dtmf(wanted, _clamp(duration, 40) / 1000, _clamp(interToneGap, 30) / 1000)
         self._buffer = wanted

@@ -309,7 +309,11 @@ class RTCPeerConnection(Emitter):
         self._check_open()
         transceiver = sender._transceiver
         if transceiver not in self._transceivers.values():
-            raise InvalidAccessError("RTCPeerConnection.removeTrack: not a sender of this connection", component="peer")
+            raise InvalidAccessError(
+                "RTCPeerConnection.removeTrack: not a sender of this connection; getSenders() has them all",
+                backend=self._guard.backend,
+                component="peer",
+            )
         if sender.track is not None and not transceiver.stopped:
             sender._set_track(None)
             transceiver._set_direction(_not_sending(transceiver.direction))
