@@ -156,7 +156,7 @@ def _h264_call(settings: EncoderSettings) -> dict[str, str]:
 
 
 _CALLS: Final[dict[VideoCodec, tuple[Callable[[EncoderSettings], dict[str, str]], int]]] = {
-    # A larger key frame pays in files; here it made 8 % more bits of 3 s for nothing.
+    # No larger key frame than usual: the first seconds of a call are not to exceed its rate.
     "AV1": (lambda _: {"svtav1-params": SVT_REAL_TIME}, 8),
     "VP9": (_vpx_call, 8),
     "H264": (_h264_call, 4),
