@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pyee.asyncio import AsyncIOEventEmitter
@@ -74,6 +74,11 @@ class Trace:
     def details(self, source: str, event: str) -> list[str]:
         """Return what one event carried, in order."""
         return [entry.detail for entry in self.of(source, event)]
+
+    def from_start(self, source: str) -> list[Entry]:
+        """Return what one object said, timed from the first event of the trace, to lay two traces side by side."""
+        start = self.entries[0].at if self.entries else 0.0
+        return [replace(entry, at=entry.at - start) for entry in self.of(source)]
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.entries))

@@ -104,7 +104,7 @@ class Recorder(Evidence):
             if moments := _moments(trace):
                 self._data["events"].append({"label": label, "entries": moments})
         if is_wanted_whole and len(self._descriptions) > 1:
-            (first, a), (second, b) = self._descriptions[-2:]
+            (first, a), (second, b) = _opposite(self._descriptions)
             self._data["descriptions"].append(Descriptions(labels=[first, second], a=a, b=b))
         return self._data
 
@@ -131,6 +131,16 @@ def evidence_of(item: Any) -> Evidence:
 def recorder_of(item: pytest.Item) -> Recorder:
     """Return the recorder of a test."""
     return item.stash.setdefault(_RECORDERS, Recorder())
+
+
+def _opposite(descriptions: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the last description and the last of another connection in the same role, else the last two."""
+    who, _, role = descriptions[-1][0].rpartition(": ")
+    for label, sdp in reversed(descriptions):
+        other, _, kind = label.rpartition(": ")
+        if other != who and kind == role:
+            return (label, sdp), descriptions[-1]
+    return descriptions[-2], descriptions[-1]
 
 
 def _moments(trace: Trace | Iterable[object]) -> list[Moment]:

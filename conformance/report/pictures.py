@@ -35,7 +35,7 @@ def png(frame: VideoFrame) -> str:
     small = _converted(frame, width, height, "rgb24")
     encoder = av.CodecContext.create("png", "w")
     assert isinstance(encoder, av.VideoCodecContext)
-    encoder.thread_count = 1
+    encoder.thread_count, encoder.options = 1, {"compression_level": "9"}
     encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, "rgb24", Fraction(1, 25)
     packets = [*encoder.encode(small), *encoder.encode(None)]
     return base64.b64encode(b"".join(bytes(packet) for packet in packets)).decode()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 
 from conformance.report.document import make_document
+from conformance.report.evidence import Recorder
 from conformance.report.judging import make_record, unknown
 from conformance.report.page import diff_lines, render, timeline
 from conformance.report.plots import line_plot, percentile
 from conformance.report.schema import Column, Excuse, Facts, Figure, ReportDocument, Result, Run, State
 from conformance.report.sections import link_of
 from conformance.report.verdict import judge
+from shim import RTCConfiguration, RTCPeerConnection
 
 FACTS = Facts(
     id="test_x.py::test_y[native]",
@@ -158,3 +161,29 @@ def test_a_figure_as_expected_is_no_deviation() -> None:
     figure = Figure(name="x", unit="", value=5.0, expected=5.0, tolerance=1.0)
     assert unknown("a/test_x.py::test_y")["id"] == "test_x.py::test_y"
     assert figure["value"] == figure["expected"]
+
+
+async def _descriptions_shown(same_role: bool) -> list[str]:
+    recorder = Recorder()
+    a, b = (RTCPeerConnection(RTCConfiguration(trickle=True), backend="native") for _ in range(2))
+    try:
+        for name, pc in (("1 a", a), ("2 b", b)):
+            recorder.connection(name, pc)
+            pc.createDataChannel("chat")
+        await a.setLocalDescription()
+        if not same_role:
+            assert a.localDescription is not None
+            await b.setRemoteDescription(a.localDescription)
+        await b.setLocalDescription()
+        (shown,) = recorder.data(is_wanted_whole=True)["descriptions"]
+    finally:
+        await a.close()
+        await b.close()
+    return shown["labels"]
+
+
+@pytest.mark.parametrize("same_role", [True, False])
+def test_a_failure_shows_descriptions_of_one_role_side_by_side(same_role: bool) -> None:
+    """Two offers if both offered; offer and answer otherwise."""
+    labels = asyncio.run(_descriptions_shown(same_role))
+    assert labels == ["1 a: offer", "2 b: offer" if same_role else "2 b: answer"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import time
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from conformance.asserts import (
     until,
 )
 from conformance.reference import DEFAULT_MAX_MESSAGE_SIZE, MAX_CHANNEL_ID, MAX_LABEL_BYTES
+from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.strategies import EXAMPLES, channel_options
 from conformance.targets import Pair, Peers, Target
@@ -37,6 +39,7 @@ from shim import (
     RTCPeerConnection,
 )
 
+TRIPS = 50
 SIZES = (0, 1, 2, 1023, 1024, 1199, 1200, 1201, 16384, 65535, 65536)
 OPTIONS: dict[str, tuple[Capability | None, dict[str, Any]]] = {
     "unordered": (Capability.DATA_UNORDERED, {"ordered": False}),
@@ -255,6 +258,19 @@ async def test_messages_arrive_in_order_without_loss(peers: Peers, pair: Pair) -
     for message in messages:
         near.channel.send(message)
     assert await far.inbox.take(len(messages)) == messages
+
+
+@spec("webrtc-pc 6.2")
+async def test_every_message_comes_back_before_the_next_is_sent(peers: Peers, pair: Pair, evidence: Evidence) -> None:
+    near, far = _ends(await link(peers, pair))
+    far.channel.on("message", far.channel.send)
+    trips: list[float] = []
+    for number in range(TRIPS):
+        sent = time.monotonic()
+        near.channel.send(str(number))
+        assert await near.inbox.next() == str(number)
+        trips.append((time.monotonic() - sent) * 1000)
+    evidence.series("round trip of a message", trips, "ms")
 
 
 @spec("RFC 8831 6.6")

@@ -22,6 +22,7 @@ from conformance.asserts import (
 )
 from conformance.media import tone_track
 from conformance.reference import CONNECTION_ORDER, GATHERING_ORDER, ICE_ORDER
+from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.running import LoopErrors
 from conformance.targets import REFERENCE, Pair, Peers, ReferenceTarget, Target
@@ -56,6 +57,16 @@ async def _recorded_call(peers: Peers, pair: Pair) -> Trace:
     return trace
 
 
+async def _both_calls(peers: Peers, pair: Pair, evidence: Evidence, source: str) -> tuple[Trace, Trace]:
+    """Record the call between two of plain aiortc, and then of the pair; show them side by side."""
+    reference = ReferenceTarget(REFERENCE)
+    expected = await _recorded_call(peers, Pair(reference, reference))
+    evidence.events(REFERENCE, expected.from_start(source))
+    found = await _recorded_call(peers, pair)
+    evidence.events(str(pair), found.from_start(source))
+    return expected, found
+
+
 def _states(trace: Trace, source: str) -> dict[str, list[str]]:
     found = {event: trace.details(source, event) for event in STATE_EVENTS.values()}
     # aiortc goes from "checking" to "completed"; W3C has "connected" between or instead.
@@ -66,19 +77,15 @@ def _states(trace: Trace, source: str) -> dict[str, list[str]]:
 
 @spec("aiortc")
 @pytest.mark.parametrize("source", ["offerer", "answerer"])
-async def test_states_change_as_in_aiortc(peers: Peers, pair: Pair, source: str) -> None:
-    reference = ReferenceTarget(REFERENCE)
-    expected = await _recorded_call(peers, Pair(reference, reference))
-    found = await _recorded_call(peers, pair)
+async def test_states_change_as_in_aiortc(peers: Peers, pair: Pair, evidence: Evidence, source: str) -> None:
+    expected, found = await _both_calls(peers, pair, evidence, source)
     assert _states(found, source) == _states(expected, source)
 
 
 @spec("aiortc")
 @pytest.mark.parametrize("source", ["near", "far"])
-async def test_channel_events_come_as_in_aiortc(peers: Peers, pair: Pair, source: str) -> None:
-    reference = ReferenceTarget(REFERENCE)
-    expected = await _recorded_call(peers, Pair(reference, reference))
-    found = await _recorded_call(peers, pair)
+async def test_channel_events_come_as_in_aiortc(peers: Peers, pair: Pair, evidence: Evidence, source: str) -> None:
+    expected, found = await _both_calls(peers, pair, evidence, source)
     events = ("open", "message", "close")
     assert found.of(source, *events) == expected.of(source, *events)
 

@@ -53,17 +53,31 @@ async def _sound(received: MediaStreamTrack) -> AudioFrame:
     return frame
 
 
-async def _becomes(
-    received: MediaStreamTrack, measure: Callable[[VideoFrame], Array], expected: Array, by: float
-) -> None:
-    """Receive pictures until what is measured is as expected: encoders begin roughly and refine what stands still."""
-    found: Array = np.zeros(0)
-    try:
-        async with asyncio.timeout(PATIENCE):
-            while not found.size or np.abs(found - expected).max() > by:
-                found = measure(await _picture(received))
-    except TimeoutError:
-        raise AssertionError(f"within {PATIENCE} s: measured {found.round()}, not {expected}") from None
+class _Eye:
+    """Looks at pictures that arrive, and shows the last one beside that which was sent.
+
+    :param sent: makes the picture that was sent.
+    """
+
+    def __init__(self, evidence: Evidence, sent: Callable[[int], VideoFrame]) -> None:
+        self._evidence, self._sent = evidence, sent
+
+    async def becomes(
+        self, received: MediaStreamTrack, measure: Callable[[VideoFrame], Array], expected: Array, by: float
+    ) -> None:
+        """Receive until what is measured is as expected: encoders begin roughly and refine what stands still."""
+        found: Array = np.zeros(0)
+        frame: VideoFrame | None = None
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while not found.size or np.abs(found - expected).max() > by:
+                    frame = await _picture(received)
+                    found = measure(frame)
+        except TimeoutError:
+            raise AssertionError(f"within {PATIENCE} s: measured {found.round()}, not {expected}") from None
+        finally:
+            if frame is not None:
+                self._evidence.frames(self._sent(0), frame)
 
 
 def _planes(frame: VideoFrame) -> list[Array]:
@@ -81,15 +95,15 @@ def _still(pixels: Array, format: str) -> Callable[[int], VideoFrame]:
 
 
 @spec("RFC 6386 9.2", "ITU-R BT.601")
-async def test_colours_are_those_that_were_sent(peers: Peers, pair: Pair) -> None:
+async def test_colours_are_those_that_were_sent(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     pixels = np.repeat(np.array(COLOURS, np.uint8), WIDTH // len(COLOURS), axis=0)[None].repeat(HEIGHT, axis=0)
-    sent = track(pair.offerer, "video", _still(np.ascontiguousarray(pixels), "rgb24"), 1 / 15)
-    (received,) = await _receive(peers, pair, sent)
-    await _becomes(received, _mean_colours, np.array(COLOURS), by=12)
+    still = _still(np.ascontiguousarray(pixels), "rgb24")
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", still, 1 / 15))
+    await _Eye(evidence, still).becomes(received, _mean_colours, np.array(COLOURS), by=12)
 
 
 @spec("H.273 8", "ITU-R BT.709", "ITU-R BT.601")
-async def test_colours_are_those_that_frames_tell(peers: Peers, pair: Pair) -> None:
+async def test_colours_are_those_that_frames_tell(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     """One track says that it is BT.709 in full range, the other that it is RGB, which is always full."""
     pixels = np.repeat(np.array(COLOURS, np.uint8), WIDTH // len(COLOURS), axis=0)[None].repeat(HEIGHT, axis=0)
     frames = (
@@ -97,8 +111,8 @@ async def test_colours_are_those_that_frames_tell(peers: Peers, pair: Pair) -> N
         _full_range([pixels], "rgb24", 0),
     )
     sent = [track(pair.offerer, "video", frame, 1 / 15) for frame in frames]
-    for received in await _receive(peers, pair, *sent):
-        await _becomes(received, _mean_colours, np.array(COLOURS), by=12)
+    for received, frame in zip(await _receive(peers, pair, *sent), frames, strict=True):
+        await _Eye(evidence, frame).becomes(received, _mean_colours, np.array(COLOURS), by=12)
 
 
 def _full_range(planes: Sequence[Array], format: str, matrix: int) -> Callable[[int], VideoFrame]:
@@ -122,11 +136,12 @@ def _mean_colours(frame: VideoFrame) -> Array:
 
 
 @spec("RFC 6386 2")
-async def test_every_quarter_keeps_its_place_and_level(peers: Peers, pair: Pair) -> None:
+async def test_every_quarter_keeps_its_place_and_level(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     luma = np.array(LEVELS, np.uint8).repeat(HEIGHT // 2, axis=0).repeat(WIDTH // 2, axis=1)
     pixels = np.concatenate([luma, np.full((HEIGHT // 2, WIDTH), 128, np.uint8)])
-    (received,) = await _receive(peers, pair, track(pair.offerer, "video", _still(pixels, "yuv420p"), 1 / 15))
-    await _becomes(received, _quarters, np.array(LEVELS), by=6)
+    still = _still(pixels, "yuv420p")
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", still, 1 / 15))
+    await _Eye(evidence, still).becomes(received, _quarters, np.array(LEVELS), by=6)
 
 
 def _quarters(frame: VideoFrame) -> Array:
@@ -138,14 +153,15 @@ def _quarters(frame: VideoFrame) -> Array:
 
 
 @spec("RFC 6386 2")
-async def test_colours_begin_where_they_were_sent(peers: Peers, pair: Pair) -> None:
+async def test_colours_begin_where_they_were_sent(peers: Peers, pair: Pair, evidence: Evidence) -> None:
     chroma = np.concatenate([np.full(WIDTH // 4, 80, np.uint8), np.full(WIDTH // 4, 176, np.uint8)])
     planes = np.concatenate(
         [np.full(WIDTH * HEIGHT, 120, np.uint8), np.tile(chroma, HEIGHT // 2), np.tile(chroma, HEIGHT // 2)]
     )
     pixels = planes.reshape(-1, WIDTH)
-    (received,) = await _receive(peers, pair, track(pair.offerer, "video", _still(pixels, "yuv420p"), 1 / 15))
-    await _becomes(received, _chroma_around_the_middle, np.array([[80, 176]] * 2), by=40)
+    still = _still(pixels, "yuv420p")
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", still, 1 / 15))
+    await _Eye(evidence, still).becomes(received, _chroma_around_the_middle, np.array([[80, 176]] * 2), by=40)
 
 
 def _chroma_around_the_middle(frame: VideoFrame) -> Array:
@@ -167,15 +183,25 @@ async def test_pictures_keep_their_size(peers: Peers, pair: Pair, size: tuple[in
 FPS: Final = 15
 
 
-async def _watch(peers: Peers, pair: Pair, count: int = 32) -> tuple[list[int], list[float]]:
+async def _watch(peers: Peers, pair: Pair, evidence: Evidence, count: int = 32) -> tuple[list[int], list[float]]:
     """Send numbered pictures; return the numbers and the times of those that arrive."""
-    sent = track(pair.offerer, "video", lambda index: coded_picture(_gray(index % 256)), 1 / FPS)
-    (received,) = await _receive(peers, pair, sent)
+    made: dict[int, float] = {}
+
+    def frame_at(index: int) -> VideoFrame:
+        made[index] = time.monotonic()
+        return coded_picture(_gray(index % 256))
+
+    (received,) = await _receive(peers, pair, track(pair.offerer, "video", frame_at, 1 / FPS))
     for _ in range(3):
         await _picture(received)
-    frames = [await _picture(received) for _ in range(count)]
+    frames, arrived = [], []
+    for _ in range(count):
+        frames.append(await _picture(received))
+        arrived.append(time.monotonic())
     order = [_gray(number) for number in range(256)]
     numbers = np.unwrap([order.index(code_of(frame)) for frame in frames], period=256)
+    ages = [(at - made[int(n)]) * 1000 for n, at in zip(numbers, arrived, strict=True) if int(n) in made]
+    evidence.series("age of a picture", ages, "ms")
     times = [float(frame.pts * frame.time_base) for frame in frames if frame.pts is not None and frame.time_base]
     return [int(number) for number in numbers], times
 
@@ -186,15 +212,15 @@ def _gray(number: int) -> int:
 
 
 @spec("RFC 7742 5")
-async def test_pictures_arrive_in_order_each_once_and_nearly_all(peers: Peers, pair: Pair) -> None:
-    numbers, _ = await _watch(peers, pair)
+async def test_pictures_arrive_in_order_each_once_and_nearly_all(peers: Peers, pair: Pair, evidence: Evidence) -> None:
+    numbers, _ = await _watch(peers, pair, evidence)
     assert numbers == sorted(set(numbers))
     assert numbers[-1] - numbers[0] < len(numbers) * 1.2
 
 
 @spec("RFC 3550 5.1")
-async def test_times_of_pictures_run_as_fast_as_those_sent(peers: Peers, pair: Pair) -> None:
-    numbers, times = await _watch(peers, pair)
+async def test_times_of_pictures_run_as_fast_as_those_sent(peers: Peers, pair: Pair, evidence: Evidence) -> None:
+    numbers, times = await _watch(peers, pair, evidence)
     assert times[-1] - times[0] == pytest.approx((numbers[-1] - numbers[0]) / FPS, rel=0.15)
 
 
