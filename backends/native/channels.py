@@ -7,6 +7,7 @@ import itertools
 import logging
 import struct
 import time
+from collections import deque
 from collections.abc import Callable, Collection
 from typing import Final
 
@@ -46,6 +47,7 @@ class Channel(ChannelHooks):
 
     __slots__ = (
         "_amount",
+        "_ends",
         "_post",
         "_state",
         "_threshold",
@@ -70,6 +72,7 @@ class Channel(ChannelHooks):
         self._post = post
         self._state: ChannelState = state
         self._amount = 0
+        self._ends: deque[float] = deque()
         self._threshold = 0
         # Until the remote is known to know the channel, nothing may overtake its opening (RFC 8832 section 6).
         self.confirmed = init.negotiated or state == "open"
@@ -110,6 +113,12 @@ class Channel(ChannelHooks):
             payload, protocol = b"\x00", TEXT_EMPTY if protocol == TEXT else BINARY_EMPTY
         if self.association is not None:
             self.association.enqueue(self, protocol, payload)
+            if self.init.max_packet_life_time is not None:
+                self._ends.append(time.time() + self.init.max_packet_life_time / 1000)
+
+    def next_end(self) -> float | None:
+        """Return when the life of the oldest queued message ends, which began as it was sent; None is never."""
+        return self._ends.popleft() if self._ends else None
 
     def close(self) -> None:
         """Start the closing procedure. Posts closing and closed."""
@@ -185,7 +194,7 @@ class Association(OpenSctpTransport):
         super().__init__(transport, mtu=mtu)
         self._post = post
         self._next_id = 0
-        self._scheduled = False
+        self._flush_due: float | None = None
         self.is_lost = False
         self.open_channels: set[Channel] = set()
         self.opened = self.closed = 0
@@ -257,13 +266,15 @@ class Association(OpenSctpTransport):
     def enqueue(self, channel: Channel, protocol: int, data: bytes) -> None:
         """Queue one message, and hand it over on the next turn of the loop."""
         self.queue.append((channel, protocol, data))
-        if self.established and not self._scheduled:
-            self._scheduled = True
+        if self.established and self._flush_due is None:
+            self._flush_due = time.time()
             asyncio.get_running_loop().call_soon(self._flush_scheduled)
 
     def _flush_scheduled(self) -> None:
-        self._scheduled = False
-        self.flush_now()
+        try:
+            self.flush_now()
+        finally:
+            self._flush_due = None
 
     async def flush(self) -> None:
         if not self.established:
@@ -288,13 +299,16 @@ class Association(OpenSctpTransport):
             if channel.readyState == "connecting":
                 channel.sctp_state_changed("open")
             return
-        init = channel.init
-        lifetime = init.max_packet_life_time
-        expiry = None if lifetime is None else time.time() + lifetime / 1000
-        ordered = init.ordered or not channel.confirmed
-        await self.send_message(channel.id, protocol, data, expiry, init.max_retransmits, ordered)
+        init, end = channel.init, channel.next_end()
+        if end is None or not self._is_over(end):
+            ordered = init.ordered or not channel.confirmed
+            await self.send_message(channel.id, protocol, data, end, init.max_retransmits, ordered)
         if protocol not in {TEXT_EMPTY, BINARY_EMPTY}:
             channel.sctp_buffered(-len(data))
+
+    def _is_over(self, end: float) -> bool:
+        # A turn of the loop is no wait for the network: what has come since the flush was asked for may go out once.
+        return end < (time.time() if self._flush_due is None else self._flush_due)
 
     def _assign_id(self, channel: Channel) -> bool:
         limit = self.maxChannels or MAX_STREAM_ID + 1

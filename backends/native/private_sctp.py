@@ -209,6 +209,20 @@ class QuickSctpTransport(RTCSctpTransport):
         self._retransmitting, self._silent = True, 0
         await super()._receive_sack_chunk(chunk)
 
+    def _update_advanced_peer_ack_point(self) -> None:
+        self._abandon_waiting()
+        super()._update_advanced_peer_ack_point()
+
+    def _abandon_waiting(self) -> None:
+        """Give up messages that outlived their wait for the window: they have numbers, which the remote must skip."""
+        for chunk in self._outbound_queue:
+            if chunk._expiry is None or time.time() <= chunk._expiry:
+                return
+            if not (chunk._abandoned or chunk.flags & FIRST) and self._sent_queue:
+                # Part of it is under way (RFC 3758 section 3.5 A3).
+                self._maybe_abandon(self._sent_queue[-1])
+            chunk._abandoned = True
+
     # --- sending ---
 
     async def _send(

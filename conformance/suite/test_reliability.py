@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import count
 from math import sqrt
 from typing import Final
 
 import pytest
 
-from conformance.asserts import PATIENCE, Link, within
+from conformance.asserts import PATIENCE, Link, until, within
 from conformance.crossing import MESSAGE, holds_message, link_through, numbered, numbers_of
 from conformance.netsim import Link as Wire
 from conformance.netsim import NetworkMaker, Packet, Pipe, Verdict
@@ -33,6 +34,9 @@ SHORT: Final = 200
 """Bytes: more than any control packet, and little enough for any congestion window, so that no message is cut."""
 LIFE: Final = 6000
 """Milliseconds: several times what it takes until a lost message is sent again, 1 s at first (RFC 9260 section 16)."""
+
+WAITING: Final = 200
+"""Messages that no congestion window takes at once at the start: most of them wait."""
 
 
 class Copies:
@@ -89,6 +93,37 @@ async def test_message_is_sent_again_while_it_lives(peers: Peers, pair: Pair, ne
     await _send_and_follow(connected, copies)
     assert numbers_of(await connected.far.inbox.take(5)) == [0, *FOLLOWERS]
     assert copies.count >= 2
+
+
+@spec("RFC 3758 4.1", "RFC 8831 6.6", "webrtc-pc 6.2")
+@requires(Capability.DATA_MAX_LIFETIME)
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "unordered"])
+async def test_what_waits_beyond_its_life_never_arrives(
+    peers: Peers, pair: Pair, netsim: NetworkMaker, ordered: bool
+) -> None:
+    """A life begins as a message is sent, not as the congestion window has room for it."""
+    network = netsim()
+    connected = await link_through(network, peers, pair, maxPacketLifeTime=100, ordered=ordered)
+    network.blackout()
+    for number in range(WAITING):
+        connected.near.channel.send(numbered(number))
+    await asyncio.sleep(0.4)  # four times their life
+    network.restore()
+    channel = connected.near.channel
+    await until(channel, ("bufferedamountlow",), lambda: channel.bufferedAmount == 0, "an empty buffer")
+    assert await _first_to_arrive(connected) >= WAITING
+
+
+async def _first_to_arrive(connected: Link) -> int:
+    """Send messages until one arrives, for each lives briefly; return its number."""
+    arriving = asyncio.ensure_future(connected.far.inbox.next())
+    async with within(PATIENCE, "a message that was sent after the blackout"):
+        for number in count(WAITING):
+            connected.near.channel.send(numbered(number))
+            await asyncio.wait([arriving], timeout=0.1)
+            if arriving.done():
+                break
+    return numbers_of([arriving.result()])[0]
 
 
 @spec("RFC 3758 3.5")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from dataclasses import replace
 from typing import Final
 
@@ -80,6 +82,37 @@ class ReliableGivesUp(EngineProxy):
     def create_data_channel(self, init: DataChannelInit) -> DataChannelEngine:
         limit = 0 if init.max_packet_life_time is None else None
         return super().create_data_channel(replace(init, max_retransmits=limit))
+
+
+@TOPIC.proxy
+class LifeBeginsWithRoom(ChannelProxy):
+    """Let the life of a message begin when there is room for it, not when it is sent."""
+
+    def __init__(self, inner: DataChannelEngine, init: DataChannelInit) -> None:
+        super().__init__(inner, init)
+        self._waiting: deque[bytes | str] = deque()
+        self._handle: asyncio.Handle | None = None
+
+    @property
+    def buffered_amount(self) -> int:
+        return self.inner.buffered_amount + sum(map(len, self._waiting))
+
+    def send(self, data: bytes | str) -> None:
+        self._waiting.append(data)
+        if self._handle is None:
+            self._hand_over()
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+        super().close()
+
+    def _hand_over(self) -> None:
+        self._handle = None
+        while self._waiting and self.inner.buffered_amount == 0:
+            super().send(self._waiting.popleft())
+        if self._waiting:
+            self._handle = asyncio.get_running_loop().call_later(0.01, self._hand_over)
 
 
 @TOPIC.proxy
