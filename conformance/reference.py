@@ -130,7 +130,9 @@ STATISTICS: Final[dict[str, Statistic]] = {
         {"ssrc": int, "kind": str, "packetsSent": int, "bytesSent": int},
         ("transportId", "codecId", "remoteId", "mediaSourceId"),
     ),
-    "remote-inbound-rtp": Statistic({"ssrc": int, "kind": str}, ("localId", "codecId", "transportId")),
+    "remote-inbound-rtp": Statistic(
+        {"ssrc": int, "kind": str, "packetsLost": int, "jitter": NUMBER}, ("localId", "codecId", "transportId")
+    ),
     "remote-outbound-rtp": Statistic({"ssrc": int, "kind": str}, ("localId", "codecId", "transportId")),
     "transport": Statistic(
         {"bytesSent": int, "bytesReceived": int, "dtlsState": str},
@@ -157,8 +159,23 @@ STATISTICS: Final[dict[str, Statistic]] = {
         {"fingerprint": str, "fingerprintAlgorithm": str, "base64Certificate": str}, ("issuerCertificateId",)
     ),
     "peer-connection": Statistic({"dataChannelsOpened": int, "dataChannelsClosed": int}),
+    "media-source": Statistic({"kind": str, "trackIdentifier": str}),
 }
 """webrtc-stats section 6, for the types an engine may report."""
+
+OF_BOTH_ENDS: Final = (
+    "candidate-pair",
+    "certificate",
+    "codec",
+    "data-channel",
+    "local-candidate",
+    "peer-connection",
+    "remote-candidate",
+    "transport",
+)
+OF_A_SENDER: Final = ("media-source", "outbound-rtp", "remote-inbound-rtp")
+OF_A_RECEIVER: Final = ("inbound-rtp",)
+"""Types that must be there (webrtc-pc section 8.6), while sound, pictures and messages are sent one way."""
 
 
 def next_state(state: State, side: Side, kind: Kind) -> State | None:

@@ -163,6 +163,9 @@ class StatsCollector:
         clock_rate = agreed.codecs[0].clockRate if agreed.codecs else 1
         if sent["packetsSent"]:
             remote = _remote_inbound(await transceiver.sender.getStats(), clock_rate)
+            if (source := transceiver.sender.source) is not None:
+                told = {"kind": base["kind"], "trackIdentifier": source.id}
+                sent["mediaSourceId"] = self.add(f"media-source_{agreed.mid}", "media-source", told)
             self._add_stream("outbound-rtp", "remote-inbound-rtp", {**sent, **base}, remote, base)
         if "ssrc" in received:
             remote = _remote_outbound(await transceiver.receiver.getStats())

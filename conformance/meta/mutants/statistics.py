@@ -35,6 +35,22 @@ class TransportMissing(EngineProxy):
 
 
 @TOPIC.proxy
+class DataChannelsMissing(EngineProxy):
+    """Report no data channel."""
+
+    def reported(self, report: Report) -> Report:
+        return _without_type(report, "data-channel")
+
+
+@TOPIC.proxy
+class SourceMissing(EngineProxy):
+    """Report no source of what is sent."""
+
+    def reported(self, report: Report) -> Report:
+        return _without_type(report, "media-source")
+
+
+@TOPIC.proxy
 class InboundMissing(EngineProxy):
     """Report nothing that is received."""
 
