@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
+
+from shim.spi.errors import InvalidStateError
 
 if TYPE_CHECKING:
     from shim import RTCIceCandidate, RTCPeerConnection, RTCSessionDescription
@@ -67,7 +70,8 @@ class Courier:
                 candidate = self._found.popleft()
                 relayed = candidate and self._rewriter.candidate(candidate)
                 if self._is_news(candidate, relayed, self._told):
-                    await self._target.addIceCandidate(relayed)
+                    with suppress(InvalidStateError):  # it was closed meanwhile
+                        await self._target.addIceCandidate(relayed)
         finally:
             self._delivery = None
 
