@@ -12,6 +12,7 @@ _PAGES: Final = {
     "webrtc-encoded-transform": "https://www.w3.org/TR/webrtc-encoded-transform/",
     "screen-capture": "https://www.w3.org/TR/screen-capture/",
     "mediacapture-streams": "https://www.w3.org/TR/mediacapture-streams/",
+    "WebCodecs": "https://www.w3.org/TR/webcodecs/",
     "aiortc": "https://aiortc.readthedocs.io/en/latest/api.html",
 }
 

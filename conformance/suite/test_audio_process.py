@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.components import processor_of, require_processor, samples_of, sound
-from conformance.requirements import requires
+from conformance.requirements import requires, spec
 from conformance.strategies import EXAMPLES
 from shim import AudioProcessor, AudioStreamTrack, MediaStreamTrack, ProcessorStats, VideoStreamTrack
 from shim.calls.speech import RATE, speak
@@ -101,6 +101,7 @@ class Room:
         return slice(round(start * self.rate), round(end * self.rate))
 
 
+@spec("RFC 7874 5")
 @pytest.mark.parametrize("delay", [0.01, 0.06, 0.45])
 @pytest.mark.parametrize("rate", [16000, 48000])
 def test_echo_is_cancelled(target: Target, rate: int, delay: float) -> None:
@@ -112,6 +113,7 @@ def test_echo_is_cancelled(target: Target, rate: int, delay: float) -> None:
     assert enhancement >= 20, f"{enhancement:.1f} dB"
 
 
+@spec("RFC 7874 5")
 def test_echo_is_cancelled_when_the_delay_is_told(target: Target) -> None:
     room = Room(16000, 6, 0.12)
     processor = processor_of(target, echo_cancellation=True)
@@ -121,6 +123,7 @@ def test_echo_is_cancelled_when_the_delay_is_told(target: Target) -> None:
     assert decibel(room.microphone[room.part(3, 6)]) - decibel(out[room.part(3, 6)]) >= 20
 
 
+@spec("RFC 7874 5")
 def test_echo_is_cancelled_when_the_far_end_has_another_form(target: Target) -> None:
     room = Room(16000, 6, 0.06)
     processor = processor_of(target, echo_cancellation=True)
@@ -134,6 +137,7 @@ def test_echo_is_cancelled_when_the_far_end_has_another_form(target: Target) -> 
     assert decibel(room.microphone[room.part(3, 6)]) - decibel(found[room.part(3, 6)]) >= 20
 
 
+@spec("RFC 7874 5")
 def test_talker_survives_echo_cancellation(target: Target) -> None:
     room = Room(16000, 8, 0.06, talks_from=4)
     out = processed(processor_of(target, echo_cancellation=True), room.microphone, room.far)
@@ -144,6 +148,7 @@ def test_talker_survives_echo_cancellation(target: Target) -> None:
     assert likeness(room.talker[both], room.echo[both]) < 0.5
 
 
+@spec("RFC 7874 5")
 def test_talker_alone_is_left_as_he_is(target: Target) -> None:
     talker = speech(6, 16000, 5)
     out = processed(processor_of(target, echo_cancellation=True), talker, np.zeros_like(talker))
@@ -151,12 +156,14 @@ def test_talker_alone_is_left_as_he_is(target: Target) -> None:
     assert decibel(out[inner]) - decibel(talker[inner]) == pytest.approx(0, abs=1)
 
 
+@spec("docs/media.md AudioProcessor")
 def test_echo_stays_unless_asked(target: Target) -> None:
     room = Room(16000, 3, 0.06)
     out = processed(processor_of(target, noise_suppression="off"), room.microphone, room.far)
     assert np.array_equal(out, np.rint(room.microphone * 32768) / 32768)
 
 
+@spec("webrtc-stats 6", "docs/media.md AudioProcessor")
 @requires(Capability.AUDIO_ECHO_STATS)
 def test_statistics_tell_about_the_echo(target: Target) -> None:
     room = Room(16000, 6, 0.12)
@@ -173,12 +180,14 @@ def test_statistics_tell_about_the_echo(target: Target) -> None:
     assert decibel(room.echo[-16000:]) - decibel(out[-16000:]) >= 20
 
 
+@spec("docs/media.md AudioProcessor")
 def test_statistics_are_empty_without_echo_cancellation(target: Target) -> None:
     processor = processor_of(target, high_pass=True)
     processed(processor, speech(1, 16000, 1))
     assert processor.stats.echo_return_loss_enhancement is None
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("rate", [8000, 16000, 48000])
 def test_noise_is_suppressed(target: Target, rate: int) -> None:
     hiss = noise(5 * rate, 0.02)
@@ -187,6 +196,7 @@ def test_noise_is_suppressed(target: Target, rate: int) -> None:
     assert reduction >= 10, f"{reduction:.1f} dB"
 
 
+@spec("docs/media.md AudioProcessor")
 def test_speech_in_noise_is_kept(target: Target) -> None:
     hiss, talker = noise(8 * 16000, 0.004), speech(8, 16000, 3).copy()
     talker[: 4 * 16000] = 0
@@ -196,6 +206,7 @@ def test_speech_in_noise_is_kept(target: Target) -> None:
     assert decibel(out[during]) - decibel(talker[during]) == pytest.approx(0, abs=2)
 
 
+@spec("docs/media.md AudioProcessor")
 @requires(Capability.AUDIO_NOISE_LEVELS)
 def test_higher_levels_suppress_more_noise(target: Target) -> None:
     hiss = noise(4 * 16000, 0.02)
@@ -207,6 +218,7 @@ def test_higher_levels_suppress_more_noise(target: Target) -> None:
     assert min(np.diff(reductions)) >= 1.5, [f"{one:.1f} dB" for one in reductions]
 
 
+@spec("docs/media.md AudioProcessor")
 def test_levels_that_a_backend_lacks_are_refused(target: Target) -> None:
     processor_of(target)
     if Capability.AUDIO_NOISE_LEVELS in target.info.capabilities:
@@ -216,6 +228,7 @@ def test_levels_that_a_backend_lacks_are_refused(target: Target) -> None:
         AudioProcessor(noise_suppression="low", backend=target.name)
 
 
+@spec("RFC 7874 4", "docs/media.md AudioProcessor")
 def test_gain_brings_speech_to_one_level(target: Target) -> None:
     levels = []
     for gain in (0.05, 0.3, 1.0):
@@ -226,6 +239,7 @@ def test_gain_brings_speech_to_one_level(target: Target) -> None:
     assert np.mean(levels) == pytest.approx(-23, abs=4)
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("rate", [8000, 16000, 32000, 48000])
 def test_high_pass_takes_out_offset_and_hum(target: Target, rate: int) -> None:
     times = np.arange(3 * rate) / rate
@@ -236,6 +250,7 @@ def test_high_pass_takes_out_offset_and_hum(target: Target, rate: int) -> None:
         assert low <= gain <= high, f"{gain:.1f} dB at {frequency} Hz"
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("layout", ["mono", "stereo"])
 @pytest.mark.parametrize("rate", [8000, 16000, 32000, 48000])
 def test_sound_is_unchanged_when_nothing_is_asked_for(target: Target, rate: int, layout: str) -> None:
@@ -246,6 +261,7 @@ def test_sound_is_unchanged_when_nothing_is_asked_for(target: Target, rate: int,
     assert processor.latency == 0
 
 
+@spec("docs/media.md AudioProcessor")
 def test_channels_stay_apart(target: Target) -> None:
     left = speech(4, 16000, 3)
     processor = processor_of(target, 16000, "stereo", noise_suppression="high", high_pass=True)
@@ -256,6 +272,7 @@ def test_channels_stay_apart(target: Target) -> None:
     assert decibel(out[0, 32000:]) - decibel(out[1, 32000:]) > 25
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("format", ["s16", "s16p", "flt", "fltp"])
 def test_output_has_the_form_and_time_of_the_input(target: Target, format: str) -> None:
     processor = processor_of(target, 16000, "stereo", high_pass=True)
@@ -268,6 +285,7 @@ def test_output_has_the_form_and_time_of_the_input(target: Target, format: str) 
     assert np.array_equal(samples_of([frame]), before)
 
 
+@spec("docs/media.md AudioProcessor")
 def test_frame_without_a_time_is_taken(target: Target) -> None:
     frame = AudioFrame.from_ndarray(np.zeros((1, 160), np.int16), "s16", "mono")
     frame.sample_rate = 16000
@@ -286,6 +304,7 @@ def fed(processor: AudioProcessor, signal: Signal, sizes: Sequence[int]) -> Sign
     return found
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("size", [1, 80, 147, 160, 161, 320, 441, 1024])
 def test_frames_of_any_length_come_out_a_little_later(target: Target, size: int) -> None:
     signal = np.rint(speech(0.4, 16000, 1) * 32768) / 32768
@@ -298,6 +317,7 @@ def test_frames_of_any_length_come_out_a_little_later(target: Target, size: int)
     assert not out[:late].any()
 
 
+@spec("docs/media.md AudioProcessor")
 def test_count_is_exact_however_the_sound_is_cut(target: Target) -> None:
     processor_of(target)  # skips before hypothesis starts
 
@@ -311,6 +331,7 @@ def test_count_is_exact_however_the_sound_is_cut(target: Target) -> None:
     cut()
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize(
     "wish",
     [
@@ -343,6 +364,7 @@ def bad_frames() -> list[Any]:
     return [*spoilt, sound(np.zeros((2, 160)), 16000, "stereo"), sound(np.zeros(480), 48000), VideoFrame(16, 16), None]
 
 
+@spec("docs/media.md AudioProcessor")
 def test_bad_frames_are_refused_and_change_nothing(target: Target) -> None:
     signal = speech(0.5, 16000, 1)
     processor, twin = (processor_of(target, echo_cancellation=True, high_pass=True) for _ in range(2))
@@ -355,6 +377,7 @@ def test_bad_frames_are_refused_and_change_nothing(target: Target) -> None:
     assert np.array_equal(np.concatenate(found), processed(twin, signal, signal))
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("index", [0, 1, 2, 5, 6])
 def test_bad_frames_of_the_far_end_are_refused(target: Target, index: int) -> None:
     processor = processor_of(target, echo_cancellation=True)
@@ -363,6 +386,7 @@ def test_bad_frames_of_the_far_end_are_refused(target: Target, index: int) -> No
     processor.process_reverse(sound(np.zeros(160), 16000))
 
 
+@spec("docs/media.md AudioProcessor")
 @pytest.mark.parametrize("delay", [-0.001, 0.6, float("nan"), float("inf")])
 def test_impossible_delay_is_refused(target: Target, delay: float) -> None:
     processor = processor_of(target, echo_cancellation=True)
@@ -371,6 +395,7 @@ def test_impossible_delay_is_refused(target: Target, delay: float) -> None:
     assert processor.delay == 0
 
 
+@spec("docs/media.md AudioProcessor")
 def test_decision_says_who_processes(target: Target) -> None:
     decision = processor_of(target).backendDecision
     assert (decision.backend, decision.component) == (target.name, "audio_process")
@@ -396,6 +421,7 @@ async def heard(track: MediaStreamTrack) -> list[Any]:
         return [frame async for frame in track]
 
 
+@spec("docs/media.md AudioProcessor")
 async def test_wrapped_track_is_processed(target: Target) -> None:
     signal = 0.3 + 0.3 * speech(1, 16000, 1)
     frames = [sound(signal[at : at + 320], 16000, format="s16") for at in range(0, 16000, 320)]
@@ -407,6 +433,7 @@ async def test_wrapped_track_is_processed(target: Target) -> None:
     assert (track.kind, track.readyState, source.readyState) == ("audio", "ended", "live")
 
 
+@spec("docs/media.md AudioProcessor")
 async def test_wrapped_track_of_another_form_is_resampled(target: Target) -> None:
     frames = [sound(np.zeros((2, 882)), 44100, "stereo") for _ in range(25)]
     track = processor_of(target, 48000).wrap(Recording(frames))
@@ -415,6 +442,7 @@ async def test_wrapped_track_of_another_form_is_resampled(target: Target) -> Non
     assert sum(frame.samples for frame in found) == pytest.approx(24000, abs=200)
 
 
+@spec("docs/media.md AudioProcessor")
 async def test_what_is_played_passes_unchanged_and_is_heard(target: Target) -> None:
     room = Room(16000, 5, 0.06)
     cut = [slice(at, at + 320) for at in range(0, len(room.far), 320)]
@@ -430,6 +458,7 @@ async def test_what_is_played_passes_unchanged_and_is_heard(target: Target) -> N
     assert decibel(room.microphone[room.part(3, 5)]) - decibel(found[room.part(3, 5)]) >= 20
 
 
+@spec("mediacapture-streams 4.3")
 async def test_stopped_track_ends(target: Target) -> None:
     track = processor_of(target).wrap(AudioStreamTrack())
     track.stop()
@@ -437,6 +466,7 @@ async def test_stopped_track_ends(target: Target) -> None:
         await track.recv()
 
 
+@spec("docs/media.md AudioProcessor")
 def test_tracks_of_pictures_are_refused(target: Target) -> None:
     processor = processor_of(target)
     for wrap in (processor.wrap, processor.wrap_reverse):

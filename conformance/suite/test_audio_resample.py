@@ -67,6 +67,7 @@ class Tone:
         self.shift = (0.4 - np.arctan2(weights[1], weights[0])) / (2 * np.pi * frequency)
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize(("format", "least"), [("flt", 65), ("fltp", 65), ("s16", 60), ("s16p", 60)])
 @pytest.mark.parametrize("rates", RATES, ids=name_of)
 def test_tone_comes_out_clean(target: Target, rates: tuple[int, int], format: str, least: float) -> None:
@@ -76,6 +77,7 @@ def test_tone_comes_out_clean(target: Target, rates: tuple[int, int], format: st
         assert found.snr >= least, f"{found.snr:.0f} dB at {frequency:.0f} Hz"
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", RATES, ids=name_of)
 def test_pass_band_is_level(target: Target, rates: tuple[int, int]) -> None:
     levels = []
@@ -85,6 +87,7 @@ def test_pass_band_is_level(target: Target, rates: tuple[int, int]) -> None:
     assert max(map(abs, levels)) <= 0.1, [f"{level:.2f} dB" for level in levels]
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", [rates for rates in RATES if rates[0] > 1.3 * rates[1]], ids=name_of)
 def test_what_the_output_cannot_carry_is_kept_out(target: Target, rates: tuple[int, int]) -> None:
     for share in (1.2, 1.5, 1.9):
@@ -93,6 +96,7 @@ def test_what_the_output_cannot_carry_is_kept_out(target: Target, rates: tuple[i
         assert 20 * np.log10(inner.std() / (AMPLITUDE / np.sqrt(2)) + 1e-12) <= -60
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", RATES, ids=name_of)
 def test_output_is_not_shifted(target: Target, rates: tuple[int, int]) -> None:
     for share in (0.05, 0.3):
@@ -111,6 +115,7 @@ def fed(target: Target, signal: NDArray[np.float64], rates: tuple[int, int], siz
     return frames + resampler.resample(None)
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", RATES + UNEVEN, ids=name_of)
 def test_count_is_exact_and_output_the_same_however_it_is_cut(target: Target, rates: tuple[int, int]) -> None:
     resampler_of(target, 48000)  # skips before hypothesis starts
@@ -135,11 +140,13 @@ def _check_count(target: Target, source: int, rate: int, samples: int) -> None:
     assert samples_of(fed(target, signal, (source, rate), [])).shape[1] == -(-samples * rate // source)
 
 
+@spec("docs/media.md AudioResampler")
 def test_count_is_exact_at_any_two_rates(target: Target) -> None:
     resampler_of(target, 48000)
     _check_count(target)
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", RATES + UNEVEN, ids=name_of)
 @pytest.mark.parametrize("size", [1, 160, 441, 1024])
 def test_no_more_is_held_back_than_is_said(target: Target, rates: tuple[int, int], size: int) -> None:
@@ -153,6 +160,7 @@ def test_no_more_is_held_back_than_is_said(target: Target, rates: tuple[int, int
     assert 0 < resampler.delay <= 0.02
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", [(48000, 16000), (44100, 48000)], ids=name_of)
 def test_delay_is_small_where_it_is_heard(target: Target, rates: tuple[int, int]) -> None:
     resampler = resampler_of(target, rates[1])
@@ -160,12 +168,14 @@ def test_delay_is_small_where_it_is_heard(target: Target, rates: tuple[int, int]
     assert resampler.delay <= 0.0035
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("rates", RATES, ids=name_of)
 def test_silence_stays_silent(target: Target, rates: tuple[int, int]) -> None:
     assert not resampled(target, np.zeros(rates[0] // 10), rates).any()
     assert not resampled(target, np.zeros(rates[0] // 10), rates, "s16").any()
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("format", ["s16", "s16p"])
 def test_what_is_too_loud_is_clipped_and_does_not_wrap(target: Target, format: str) -> None:
     signal = np.sign(tone(44100, 440.0)) * 1.5
@@ -176,11 +186,13 @@ def test_what_is_too_loud_is_clipped_and_does_not_wrap(target: Target, format: s
     assert (np.sign(found) == np.sign(np.sin(2 * np.pi * 440 * np.arange(len(found)) / 48000 + 0.4))).mean() > 0.98
 
 
+@spec("docs/media.md AudioResampler")
 def test_float_is_not_clipped(target: Target) -> None:
     signal = tone(44100, 440.0, amplitude=3.0)
     assert resampled(target, signal, (44100, 48000)).max() == pytest.approx(3, abs=0.05)
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("source", FORMATS)
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("rates", [(48000, 48000), (48000, 16000)], ids=name_of)
@@ -225,6 +237,7 @@ def test_channels_are_mixed_by_the_book(
     assert levels(target, source, layout, rates) == pytest.approx(np.array(expected), abs=2e-3)
 
 
+@spec("ITU-R BS.775-3", "docs/media.md AudioResampler")
 @pytest.mark.parametrize("layout", ["mono", "stereo", "2.1", "quad", "5.0", "5.1", "6.1", "7.1"])
 def test_channels_stay_apart(target: Target, layout: str) -> None:
     channels = len(AudioFrame("s16", layout, 1).layout.channels)
@@ -236,6 +249,7 @@ def test_channels_stay_apart(target: Target, layout: str) -> None:
             assert Tone(samples, 44100, 300.0 + 100 * channel).snr > 60
 
 
+@spec("docs/media.md AudioResampler")
 def test_times_count_on_from_the_first_frame(target: Target) -> None:
     resampler = resampler_of(target, 16000)
     frames = []
@@ -251,6 +265,7 @@ def test_times_count_on_from_the_first_frame(target: Target) -> None:
     assert place == 16000 + 1600
 
 
+@spec("docs/media.md AudioResampler")
 def test_flush_ends_a_stream_and_the_next_frame_begins_one(target: Target) -> None:
     resampler, first = resampler_of(target, 16000), tone(48000, 700.0, 0.05)
     once = samples_of(resampler.resample(sound(first, 48000)) + resampler.resample(None))
@@ -259,6 +274,7 @@ def test_flush_ends_a_stream_and_the_next_frame_begins_one(target: Target) -> No
     assert np.array_equal(once, again)
 
 
+@spec("docs/media.md AudioResampler")
 def test_change_of_form_flushes_what_came_before(target: Target) -> None:
     resampler = resampler_of(target, 16000)
     frames = resampler.resample(sound(tone(48000, 700.0, 0.02), 48000))
@@ -269,6 +285,7 @@ def test_change_of_form_flushes_what_came_before(target: Target) -> None:
     assert {(frame.sample_rate, frame.layout.name, frame.format.name) for frame in frames} == {(16000, "mono", "flt")}
 
 
+@spec("docs/media.md AudioResampler")
 def test_input_is_left_alone(target: Target) -> None:
     frame = sound(tone(48000, 700.0, 0.02), 48000)
     frame.pts = 77
@@ -277,6 +294,7 @@ def test_input_is_left_alone(target: Target) -> None:
     assert (bytes(frame.planes[0]), frame.pts, frame.sample_rate) == (before, 77, 48000)
 
 
+@spec("docs/media.md AudioResampler")
 def test_frame_without_samples_gives_nothing(target: Target) -> None:
     resampler = resampler_of(target, 16000)
     frame = AudioFrame("flt", "mono", 0)
@@ -311,6 +329,7 @@ BAD_FRAMES: Final[dict[str, Any]] = {
 }
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize("name", BAD_FRAMES)
 def test_impossible_frame_is_refused_alike_everywhere(target: Target, name: str) -> None:
     frame = BAD_FRAMES[name]
@@ -323,6 +342,7 @@ def test_impossible_frame_is_refused_alike_everywhere(target: Target, name: str)
     assert (caught.value.backend, caught.value.component) == (target.name, "audio_resample")
 
 
+@spec("docs/media.md AudioResampler")
 def test_refused_frame_does_not_harm_the_stream(target: Target) -> None:
     signal = tone(48000, 700.0, 0.1)
     resampler = resampler_of(target, 16000)
@@ -333,6 +353,7 @@ def test_refused_frame_does_not_harm_the_stream(target: Target) -> None:
     assert np.array_equal(samples_of(frames)[0], resampled(target, signal, (48000, 16000)))
 
 
+@spec("docs/media.md AudioResampler")
 @pytest.mark.parametrize(
     "wish",
     [
@@ -354,6 +375,7 @@ def test_impossible_output_is_refused(target: Target, wish: dict[str, Any]) -> N
         AudioResampler(**wish, backend=target.name)
 
 
+@spec("docs/media.md AudioResampler")
 def test_decision_says_who_resamples(target: Target) -> None:
     decision = resampler_of(target, 48000).backendDecision
     assert (decision.backend, decision.component) == (target.name, "audio_resample")

@@ -73,11 +73,13 @@ async def test_new_connection_has_nothing_in_it(peers: Peers, target: Target) ->
     assert (pc.getTransceivers(), pc.getSenders(), pc.getReceivers()) == ([], [], [])
 
 
+@spec("docs/flags.md Who is asked, in this order")
 async def test_decision_names_the_backend_that_was_asked_for(peers: Peers, target: Target) -> None:
     decision = peers.open(target).backendDecision
     assert (decision.backend, decision.source, decision.fallbackFrom) == (target.name, "explicit", None)
 
 
+@spec("webrtc-pc 4.2.1")
 @pytest.mark.parametrize("name", IMPOSSIBLE)
 async def test_impossible_configuration_is_refused(target: Target, name: str) -> None:
     with pytest.raises(ValueError, match=WORDS[name][0].replace(", ", ".*")) as caught:
@@ -85,6 +87,7 @@ async def test_impossible_configuration_is_refused(target: Target, name: str) ->
     assert WORDS[name][1] in str(caught.value)
 
 
+@spec("docs/flags.md Who is asked, in this order")
 async def test_unknown_backend_is_refused_with_the_choices(target: Target) -> None:
     with pytest.raises(FlagConfigError, match=target.name):
         RTCPeerConnection(backend="no-such-backend")
@@ -131,6 +134,7 @@ async def test_impossible_new_configuration_changes_nothing(peers: Peers, target
     assert pc.getConfiguration() == before
 
 
+@spec("webrtc-pc 4.4.2")
 @requires(Capability.SET_CONFIGURATION)
 async def test_closed_connection_takes_no_configuration(peers: Peers, target: Target) -> None:
     pc = peers.open(target)
@@ -176,6 +180,7 @@ async def test_relay_policy_gathers_no_host_candidate(peers: Peers, target: Targ
     assert "typ host" not in local_of(pc).sdp
 
 
+@spec("RFC 8445 5.1.1.1", "webrtc-shim: RTCConfiguration.portRange")
 @requires(Capability.PORT_RANGE)
 async def test_candidates_keep_to_the_port_range(peers: Peers, target: Target) -> None:
     pc = peers.open(target, RTCConfiguration(portRange=(42000, 42099)))
@@ -186,6 +191,7 @@ async def test_candidates_keep_to_the_port_range(peers: Peers, target: Target) -
     assert all(42000 <= port <= 42099 for port in ports)
 
 
+@spec("RFC 8445 5.1.1.1", "webrtc-shim: RTCConfiguration.portRange")
 @requires(Capability.PORT_RANGE)
 async def test_connection_within_a_port_range(peers: Peers, pair: Pair) -> None:
     offerer, answerer = peers.open_pair(pair, RTCConfiguration(portRange=(42100, 42199)))
@@ -193,6 +199,7 @@ async def test_connection_within_a_port_range(peers: Peers, pair: Pair) -> None:
     await connect(offerer, answerer)
 
 
+@spec("webrtc-extensions", "RFC 9429 5.2.1")
 async def test_data_section_is_offered_unasked_if_configured(peers: Peers, target: Target) -> None:
     pc = peers.open(target, RTCConfiguration(alwaysNegotiateDataChannels=True))
     assert "m=application" in (await pc.createOffer()).sdp

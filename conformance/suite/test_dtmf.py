@@ -131,6 +131,7 @@ async def test_sound_goes_on_after_a_key_and_times_rise(peers: Peers, pair: Pair
 # --- the ear itself --------------------------------------------------------------------------------------
 
 
+@spec("ITU-T Q.23", "RFC 4733 3.2")
 @pytest.mark.parametrize("rate", [8000, 48000])
 def test_ear_knows_every_key_and_nothing_else(target: Target, rate: int) -> None:
     """The measuring instrument is tested with sound that was made by the book."""

@@ -233,6 +233,7 @@ async def test_mistake_raises_the_same_type_everywhere(peers: Peers, target: Tar
     assert isinstance(error, ShimError) or name in ARGUMENTS
 
 
+@spec("docs/backends.md The contract in words")
 @pytest.mark.parametrize("name", _each(MISTAKES | ARGUMENTS))
 async def test_message_says_what_is_wrong(peers: Peers, target: Target, name: str) -> None:
     mistake = (MISTAKES | ARGUMENTS)[name]
@@ -241,6 +242,7 @@ async def test_message_says_what_is_wrong(peers: Peers, target: Target, name: st
     assert not missing, f"{missing} not in {message}"
 
 
+@spec("docs/backends.md The contract in words")
 @pytest.mark.parametrize("name", _each(MISTAKES))
 async def test_error_names_the_backend(peers: Peers, target: Target, name: str) -> None:
     error = await _raised(peers, target, MISTAKES[name])
@@ -249,6 +251,7 @@ async def test_error_names_the_backend(peers: Peers, target: Target, name: str) 
     assert target.name in str(error)
 
 
+@spec("docs/backends.md The contract in words")
 @pytest.mark.parametrize("name", _each(MISTAKES | ARGUMENTS))
 async def test_error_message_is_short_enough_to_read(peers: Peers, target: Target, name: str) -> None:
     assert len(str(await _raised(peers, target, (MISTAKES | ARGUMENTS)[name]))) < 500
@@ -265,11 +268,13 @@ async def test_message_over_the_limit_is_told_with_both_sizes(peers: Peers, targ
         connected.near.channel.send(bytes(limit + 1))
 
 
+@spec("docs/flags.md Who is asked, in this order")
 def test_unknown_backend_names_the_choices(target: Target) -> None:
     with pytest.raises(FlagConfigError, match=target.name):
         RTCPeerConnection(backend="nonesuch")
 
 
+@spec("docs/flags.md Kill switch")
 def test_blocked_backend_says_how_to_unblock(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHIM_BLOCK_BACKENDS", target.name)
     with pytest.raises(BackendUnavailableError, match="SHIM_BLOCK_BACKENDS"):

@@ -208,6 +208,7 @@ async def test_handler_that_raises_stops_nothing(peers: Peers, pair: Pair, loop_
     assert all(isinstance(context["exception"], RuntimeError) for context in loop_errors)
 
 
+@spec("aiortc")
 async def test_handler_may_be_a_coroutine_function(peers: Peers, target: Target) -> None:
     pc = peers.open(target, TRICKLE)
     pc.createDataChannel("chat")

@@ -110,6 +110,7 @@ async def test_close_ends_what_is_waiting(peers: Peers, target: Target) -> None:
     assert waiting.exception() is None or isinstance(waiting.exception(), InvalidStateError)
 
 
+@spec("webrtc-pc 4.4.1.6")
 async def test_cancelled_operation_leaves_a_connection_that_closes(peers: Peers, target: Target) -> None:
     pc = peers.open(target)
     pc.createDataChannel("chat")
@@ -132,6 +133,7 @@ async def test_nothing_is_emitted_after_close(peers: Peers, pair: Pair) -> None:
     assert trace.entries == []
 
 
+@spec("webrtc-pc 4.4.1.6")
 async def test_leaving_the_context_closes(target: Target) -> None:
     async with target.connection() as pc:
         pc.createDataChannel("chat")
@@ -168,6 +170,7 @@ async def _use(pc: RTCPeerConnection, method: str) -> None:
         await result
 
 
+@spec("webrtc-pc 4.4.1.6")
 async def test_closed_connection_can_be_looked_at(peers: Peers, pair: Pair) -> None:
     connected = await link(peers, pair)
     description = local_of(connected.offerer).sdp
@@ -190,6 +193,7 @@ async def _short_call(pair: Pair) -> str:
         await peers.close()
 
 
+@spec("docs/backends.md The contract in words")
 def test_several_loops_one_after_another(pair: Pair) -> None:
     assert [asyncio.run(_short_call(pair)) for _ in range(3)] == ["hello"] * 3
 
@@ -207,11 +211,13 @@ def uvloop() -> Any:
     return loaded
 
 
+@spec("docs/backends.md The contract in words")
 def test_uvloop_serves_as_the_loop(pair: Pair, uvloop: Any) -> None:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(_short_call(pair)) == "hello"
 
 
+@spec("docs/backends.md The contract in words")
 def test_loops_in_several_threads_at_once(pair: Pair) -> None:
     results: list[str] = []
     threads = [threading.Thread(target=lambda: results.append(asyncio.run(_short_call(pair)))) for _ in range(3)]
@@ -222,15 +228,18 @@ def test_loops_in_several_threads_at_once(pair: Pair) -> None:
     assert results == ["hello"] * 3
 
 
+@spec("docs/backends.md The contract in words")
 async def test_connections_one_after_another_leave_nothing(pair: Pair) -> None:
     for _ in range(10):
         assert await _short_call(pair) == "hello"
 
 
+@spec("docs/backends.md The contract in words")
 async def test_connections_at_once_leave_nothing(pair: Pair) -> None:
     assert await asyncio.gather(*(_short_call(pair) for _ in range(10))) == ["hello"] * 10
 
 
+@spec("docs/backends.md The contract in words")
 def test_loop_may_end_before_the_connection(target: Target) -> None:
     async def abandon() -> None:
         pc = target.connection()
@@ -240,6 +249,7 @@ def test_loop_may_end_before_the_connection(target: Target) -> None:
     asyncio.run(abandon())
 
 
+@spec("webrtc-pc 4.4.1.6")
 async def test_second_pair_works_after_the_first(peers: Peers, pair: Pair) -> None:
     for _ in range(2):
         offerer, answerer = peers.open_pair(pair)
@@ -256,11 +266,13 @@ FORGETFUL = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytes
 """Python itself tells who forgets to close; here it is done on purpose."""
 
 
+@spec("webrtc-pc 4.4.4", "docs/backends.md The contract in words")
 @FORGETFUL
 async def test_new_connection_without_close_leaves_nothing(target: Target) -> None:
     target.connection().createDataChannel("chat")
 
 
+@spec("webrtc-pc 4.4.4", "docs/backends.md The contract in words")
 def test_connected_pair_without_close_ends_with_its_loop(target: Target) -> None:
     async def connect_and_forget() -> None:
         await link(Peers(), Pair(target, target))
@@ -269,6 +281,7 @@ def test_connected_pair_without_close_ends_with_its_loop(target: Target) -> None
     gc.collect()
 
 
+@spec("webrtc-pc 4.4.4")
 async def test_connection_lives_on_when_the_application_forgets_it(peers: Peers, target: Target) -> None:
     """webrtc-pc section 4.4.4: not collected as long as an event can reach a handler; aiortc keeps it likewise."""
     caller = peers.open(target)
@@ -321,6 +334,7 @@ if __name__ == "__main__":
 """
 
 
+@spec("docs/backends.md The contract in words")
 @pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_child_process_does_no_harm(target: Target, method: str, tmp_path: Path) -> None:
     """A forked child inherits connections that it must let go in silence; a spawned one has its own."""
@@ -328,6 +342,7 @@ def test_child_process_does_no_harm(target: Target, method: str, tmp_path: Path)
     assert ended.stdout == "0 still there\n", ended.stderr
 
 
+@spec("docs/backends.md The contract in words")
 def test_forked_child_makes_calls_or_is_told_why_not(target: Target, tmp_path: Path) -> None:
     """Threads do not survive a fork: an engine that has some says so, and what to do, instead of hanging."""
     ended = _with_a_child(target, "fork and call", tmp_path)
@@ -372,6 +387,7 @@ asyncio.run(main())
 """
 
 
+@spec("docs/backends.md The contract in words")
 @pytest.mark.parametrize("stage", ["created", "offered", "connected", "sending"])
 def test_interpreter_exits_with_open_connections(target: Target, stage: str) -> None:
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, f"{target} {target}", stage]

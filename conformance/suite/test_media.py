@@ -278,6 +278,7 @@ async def test_disabled_audio_is_silent(peers: Peers, pair: Pair) -> None:
         assert abs(mono_samples(frame)).max() < 0.01
 
 
+@spec("mediacapture-streams 4.3", "RFC 7742 5")
 async def test_pushed_frames_from_another_thread_are_seen(peers: Peers, pair: Pair) -> None:
     pushed, stopped = PushTrack("video"), threading.Event()
 

@@ -141,6 +141,7 @@ async def test_screen_is_shown_at_the_other_end_of_a_call(peers: Peers, pair: Pa
 # --- its end -----------------------------------------------------------------------------------------
 
 
+@spec("mediacapture-streams 4.3")
 async def test_stopped_capture_ends_the_track(target: Target, screen: VirtualScreen) -> None:
     track = _capture(target, screen)
     await _picture(track)
@@ -151,6 +152,7 @@ async def test_stopped_capture_ends_the_track(target: Target, screen: VirtualScr
         await track.recv()
 
 
+@spec("docs/media.md ScreenCapture")
 async def test_capture_that_nobody_holds_ends(target: Target, screen: VirtualScreen) -> None:
     """The fixture that looks for threads left behind is what checks it."""
     track = _capture(target, screen)
@@ -159,6 +161,7 @@ async def test_capture_that_nobody_holds_ends(target: Target, screen: VirtualScr
     gc.collect()
 
 
+@spec("screen-capture 5.1", "mediacapture-streams 4.3")
 async def test_track_ends_with_its_display(target: Target) -> None:
     _require(target)
     if not VirtualScreen.is_installed():
@@ -174,6 +177,7 @@ async def test_track_ends_with_its_display(target: Target) -> None:
 # --- what cannot be ----------------------------------------------------------------------------------
 
 
+@spec("docs/media.md ScreenCapture")
 async def test_display_that_is_not_there_is_told(target: Target) -> None:
     _require(target)
     with pytest.raises(OperationError, match=":4321") as caught:
@@ -181,12 +185,14 @@ async def test_display_that_is_not_there_is_told(target: Target) -> None:
     assert (caught.value.backend, caught.value.component) == (target.name, "screen_capture")
 
 
+@spec("docs/media.md ScreenCapture")
 @pytest.mark.parametrize("region", [(WIDTH - 10, 0, 20, 20), (0, 0, WIDTH, HEIGHT + 1)], ids=["right", "below"])
 async def test_region_off_the_screen_is_refused(target: Target, screen: VirtualScreen, region: Any) -> None:
     with pytest.raises(InvalidMediaError, match="region within"):
         _capture(target, screen, region=region)
 
 
+@spec("docs/media.md ScreenCapture")
 @pytest.mark.parametrize(
     "options",
     [
@@ -207,6 +213,7 @@ async def test_impossible_options_are_refused(target: Target, options: Any) -> N
         ScreenCapture(":0", backend=target.name, **options)
 
 
+@spec("docs/media.md ScreenCapture")
 async def test_session_without_display_says_what_to_do(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     _require(target)
     for name in ("DISPLAY", "XDG_SESSION_TYPE", "WAYLAND_DISPLAY"):
@@ -215,6 +222,7 @@ async def test_session_without_display_says_what_to_do(target: Target, monkeypat
         ScreenCapture(backend=target.name)
 
 
+@spec("docs/media.md ScreenCapture")
 def test_the_painter_tells_what_the_server_refuses(screen: VirtualScreen) -> None:
     with Painter(screen.display) as painter:
         painter._root = 1

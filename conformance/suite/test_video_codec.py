@@ -97,6 +97,7 @@ def test_pictures_come_back(target: Target, codec: str) -> None:
         assert decoder.implementation.name
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 def test_picture_comes_at_once(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder, decoder_of(target, codec) as decoder:
@@ -106,6 +107,7 @@ def test_picture_comes_at_once(target: Target, codec: str) -> None:
             assert [frame.pts for frame in decoder.decode(chunks[0])] == [number]
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 def test_one_backend_decodes_what_another_encoded(pair: Pair, codec: str) -> None:
     require_codec(pair.answerer, codec, Component.VIDEO_DECODE)
@@ -114,6 +116,7 @@ def test_one_backend_decodes_what_another_encoded(pair: Pair, codec: str) -> Non
         check_pictures(decoded(decoder, encoded(encoder, sources)), sources)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_frame_is_not_changed(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder:
@@ -124,6 +127,7 @@ def test_frame_is_not_changed(target: Target, codec: str) -> None:
         assert (frame.pts, frame.time_base, int(frame.pict_type)) == (7, TICK, 0)
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 def test_times_are_kept_whatever_their_unit(target: Target, codec: str) -> None:
     times = [(-5, Fraction(1, 30)), (0, Fraction(1, 1000)), (40, Fraction(1, 1000)), (1 << 40, Fraction(1, 90000))]
@@ -139,6 +143,7 @@ def test_times_are_kept_whatever_their_unit(target: Target, codec: str) -> None:
 # --- key frames --------------------------------------------------------------------------------------
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_key_frame_comes_where_it_is_asked_for(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder:
@@ -150,6 +155,7 @@ def test_key_frame_comes_where_it_is_asked_for(target: Target, codec: str) -> No
     assert [number for number, is_key in enumerate(keys) if is_key] == [0, 4, 9]
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_key_interval_counts_from_the_last_key_frame(target: Target, codec: str) -> None:
     with encoder_of(target, codec, key_interval=5) as encoder:
@@ -157,6 +163,7 @@ def test_key_interval_counts_from_the_last_key_frame(target: Target, codec: str)
     assert [number for number, is_key in enumerate(keys) if is_key] == [0, 5, 7, 12, 17]
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_flush_is_followed_by_a_key_frame(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder, decoder_of(target, codec) as decoder:
@@ -166,6 +173,7 @@ def test_flush_is_followed_by_a_key_frame(target: Target, codec: str) -> None:
         assert len(decoded(decoder, first)) == len(decoded(decoder, second)) == 2
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_another_scene_is_no_key_frame_by_itself(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder:
@@ -181,6 +189,7 @@ def kilobits(chunks: list[EncodedVideo]) -> float:
     return sum(len(chunk.data) for chunk in chunks) * 8 * 30 / len(chunks) / 1000
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize("wish", [200, 600])
 def test_bitrate_is_what_was_asked_for(target: Target, codec: str, wish: int) -> None:
@@ -189,6 +198,7 @@ def test_bitrate_is_what_was_asked_for(target: Target, codec: str, wish: int) ->
     assert kilobits(chunks[15:]) == pytest.approx(wish, rel=0.25)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize(("first", "then"), [(600, 200), (200, 600)], ids=["lower", "higher"])
 def test_another_bitrate_is_applied_in_flight(target: Target, codec: str, first: int, then: int) -> None:
@@ -204,6 +214,7 @@ def encoded_in_flight(encoder: VideoEncoder, numbers: Iterable[int]) -> list[Enc
     return [chunk for number in numbers for chunk in encoder.encode(hard_picture(number))]
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize("then", [200, 600], ids=["lower", "higher"])
 def test_another_bitrate_needs_no_key_frame(target: Target, codec: str, then: int) -> None:
@@ -213,6 +224,7 @@ def test_another_bitrate_needs_no_key_frame(target: Target, codec: str, then: in
         assert not any(chunk.key_frame for chunk in encoded_in_flight(encoder, range(4, 8)))
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_bits_of_a_picture_depend_on_the_frame_rate(target: Target, codec: str) -> None:
     sizes = {}
@@ -228,6 +240,7 @@ def test_bits_of_a_picture_depend_on_the_frame_rate(target: Target, codec: str) 
 # --- sizes and formats -------------------------------------------------------------------------------
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 def test_size_changes_in_flight(target: Target, codec: str) -> None:
     sizes = [(160, 120), (160, 120), (96, 128), (96, 128), (320, 180), (160, 120)]
@@ -242,6 +255,7 @@ def test_size_changes_in_flight(target: Target, codec: str) -> None:
     check_pictures(frames, sources, 24)
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 @pytest.mark.parametrize("size", [(16, 16), (17, 19), (33, 64), (65, 67), (161, 121), (98, 66)], ids=str)
 def test_any_size_is_told_and_decoded(target: Target, codec: str, size: tuple[int, int]) -> None:
@@ -256,6 +270,7 @@ def test_any_size_is_told_and_decoded(target: Target, codec: str, size: tuple[in
         check_pictures(frames, sources, 24)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize("size", [(16384, 64), (64, 8192)], ids=str)
 def test_longest_pictures_are_encoded_or_refused(target: Target, codec: str, size: tuple[int, int]) -> None:
@@ -272,6 +287,7 @@ def test_longest_pictures_are_encoded_or_refused(target: Target, codec: str, siz
     assert f"{size[0]}x{size[1]}" in told
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize("size", [(16384, 16), (16, 16384)], ids=str)
 def test_size_that_becomes_too_long_is_encoded_or_refused(target: Target, codec: str, size: tuple[int, int]) -> None:
@@ -294,6 +310,7 @@ def test_size_that_becomes_too_long_is_encoded_or_refused(target: Target, codec:
             encoder_of(target, codec, *size)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_every_format_is_taken(target: Target, codec: str) -> None:
     formats = [*PIXEL_FORMATS, "yuvj420p"]
@@ -304,6 +321,7 @@ def test_every_format_is_taken(target: Target, codec: str) -> None:
     assert min(distances.values()) >= 24, distances
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_rows_may_be_padded(target: Target, codec: str) -> None:
     wide = np.random.default_rng(1).integers(0, 255, (HEIGHT, WIDTH + 31, 3), np.uint8)
@@ -314,6 +332,7 @@ def test_rows_may_be_padded(target: Target, codec: str) -> None:
         check_pictures(decoded(decoder, encoded(encoder, [frame])), [picture(0)], 26)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_rows_may_begin_with_the_last(target: Target, codec: str) -> None:
     graph = Graph()
@@ -384,6 +403,7 @@ def test_colour_survives(pair: Pair, codec: str, matrix: Matrix, full: bool) -> 
     assert colour_error(frame, converter_of(pair.answerer)) <= FAITHFUL
 
 
+@spec("H.273 8", "BT.601-7", "BT.709-6")
 @every_codec
 def test_colour_changes_in_flight(target: Target, codec: str) -> None:
     sources = [patches(number, *COLOURS[number // 2], "yuv420p") for number in range(2 * len(COLOURS))]
@@ -419,6 +439,7 @@ def test_upper_layers_may_be_left_out(target: Target, codec: str, layers: int) -
             assert len(kept) >= 3
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_settings_at_their_ends_work(target: Target, codec: str) -> None:
     wishes = {"speed": 0}, {"speed": 10}, {"threads": 1}, {"screen": True}, {"framerate": 240}, {"framerate": 0.5}
@@ -433,6 +454,7 @@ def test_settings_at_their_ends_work(target: Target, codec: str) -> None:
             check_pictures(decoded(decoder, chunks), [sources[chunk.pts] for chunk in chunks], 24)
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_missing_codec_is_a_missing_capability(target: Target, codec: str) -> None:
     from shim import video_codecs
@@ -451,6 +473,7 @@ def test_missing_codec_is_a_missing_capability(target: Target, codec: str) -> No
 # --- damage ------------------------------------------------------------------------------------------
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_delta_waits_for_a_key_frame(target: Target, codec: str) -> None:
     chunks = stream(target, codec)
@@ -464,6 +487,7 @@ def test_delta_waits_for_a_key_frame(target: Target, codec: str) -> None:
         assert not decoder.needs_key_frame
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 @pytest.mark.parametrize("junk", [b"", b"\0", bytes(100), b"\xff" * 100, bytes(range(256)) * 4], ids=len)
 def test_junk_asks_for_a_key_frame(target: Target, codec: str, junk: bytes) -> None:
@@ -480,6 +504,7 @@ def test_junk_asks_for_a_key_frame(target: Target, codec: str, junk: bytes) -> N
         check_pictures(decoder.decode(chunks[0]), [picture(0)])
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_any_damage_is_survived(target: Target, codec: str) -> None:
     chunks = stream(target, codec)
@@ -506,6 +531,7 @@ def spoilt(chunk: EncodedVideo, data: st.DataObject) -> EncodedVideo:
     return EncodedVideo(bytes(content[:end]), chunk.pts, chunk.time_base, chunk.key_frame, chunk.width, chunk.height)
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_bytes_and_packets_are_taken(target: Target, codec: str) -> None:
     chunks = stream(target, codec)
@@ -549,6 +575,7 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
 """What is said -> the setting that it is said of."""
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @pytest.mark.parametrize("words", SETTINGS)
 def test_impossible_settings_are_refused(target: Target, words: str) -> None:
     require_codec(target, "VP8", Component.VIDEO_ENCODE)
@@ -560,6 +587,7 @@ def test_impossible_settings_are_refused(target: Target, words: str) -> None:
     assert caught.value.component == "video_encode"
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 def test_impossible_settings_of_a_decoder_are_refused(target: Target) -> None:
     require_codec(target, "VP8", Component.VIDEO_DECODE)
     for codec, hardware in (("MPEG", "never"), ("VP8", "yes")):
@@ -568,6 +596,7 @@ def test_impossible_settings_of_a_decoder_are_refused(target: Target) -> None:
         assert caught.value.component == "video_decode"
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_impossible_rates_change_nothing(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder:
@@ -602,6 +631,7 @@ def impossible_pictures() -> dict[str, Any]:
     return frames
 
 
+@spec("WebCodecs 6", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_impossible_pictures_are_refused(target: Target, codec: str) -> None:
     with encoder_of(target, codec) as encoder:
@@ -614,6 +644,7 @@ def test_impossible_pictures_are_refused(target: Target, codec: str) -> None:
         assert len(encoder.encode(picture(6))) == 1
 
 
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
 @every_codec
 def test_impossible_chunks_are_refused(target: Target, codec: str) -> None:
     with decoder_of(target, codec) as decoder:
@@ -623,6 +654,7 @@ def test_impossible_chunks_are_refused(target: Target, codec: str) -> None:
             check_source(caught.value, target, "video_decode")
 
 
+@spec("WebCodecs 4", "WebCodecs 6")
 @every_codec
 def test_calls_after_close_are_refused(target: Target, codec: str) -> None:
     encoder, decoder = encoder_of(target, codec), decoder_of(target, codec)

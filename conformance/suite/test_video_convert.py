@@ -116,6 +116,7 @@ def test_every_sample_is_near_the_exact_value(
         check(converter, frame, target, matrix, full)
 
 
+@spec("libyuv docs/formats.md", "BT.601-7")
 @pytest.mark.parametrize("name", NAMED)
 def test_named_conversion_is_the_one_it_says(converter: VideoConverter, name: str) -> None:
     source, _, target = name.partition("_to_")
@@ -126,6 +127,7 @@ def test_named_conversion_is_the_one_it_says(converter: VideoConverter, name: st
     assert worst(VideoConverter.to_ndarray(result), expected) <= tolerance(LIBYUV[source], LIBYUV[target])
 
 
+@spec("libyuv docs/formats.md")
 @pytest.mark.parametrize(
     ("name", "order"),
     [("i420_to_argb", "bgra"), ("i420_to_abgr", "rgba"), ("i420_to_bgra", "argb"), ("i420_to_rgba", "abgr")],
@@ -140,17 +142,20 @@ def test_libyuv_name_tells_the_bytes_from_the_last(converter: VideoConverter, na
     assert all(abs(found[channel] - value) <= 3 for channel, value in expected.items()), found
 
 
+@spec("libyuv docs/formats.md", "docs/media.md VideoConverter")
 def test_named_conversion_wants_its_own_format(converter: VideoConverter) -> None:
     with pytest.raises(InvalidMediaError, match=r"i420_to_argb.*rgba.*yuv420p"):
         converter.i420_to_argb(picture("rgba", 8, 8))
 
 
+@spec("BT.601-7", "BT.709-6", "BT.2020-2")
 def test_any_size_is_converted_as_exactly(converter: VideoConverter) -> None:
     for width, height in ((1, 1), (2, 1), (1, 2), (3, 3), (33, 17), (16, 9), (65, 64)):
         for source, target in (("yuv420p", "rgba"), ("bgra", "nv12"), ("yuv444p", "yuv420p"), ("yuv420p10le", "rgb24")):
             check(converter, picture(source, width, height), target)
 
 
+@spec("docs/media.md VideoConverter", "BT.601-7")
 def test_odd_sizes_of_all_formats(converter: VideoConverter) -> None:
     @settings(EXAMPLES, max_examples=60)
     @given(
@@ -162,6 +167,7 @@ def test_odd_sizes_of_all_formats(converter: VideoConverter) -> None:
     any_size()
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize(
     ("source", "between"),
     [
@@ -181,6 +187,7 @@ def test_round_trip_without_loss(converter: VideoConverter, source: str, between
     assert bytes_of(converter.convert(converter.convert(frame, between), source)) == bytes_of(frame)
 
 
+@spec("BT.601-7")
 def test_round_trip_through_yuv_stays_near(converter: VideoConverter) -> None:
     frame = picture("rgba", 48, 32)
     VideoConverter.to_ndarray(frame)[0][..., 3] = 255
@@ -191,6 +198,7 @@ def test_round_trip_through_yuv_stays_near(converter: VideoConverter) -> None:
     )
 
 
+@spec("libyuv docs/rotation.md")
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(("rotation", "mirror"), TURNS)
 def test_turning_moves_pixels_and_changes_none(
@@ -207,6 +215,7 @@ def test_turning_moves_pixels_and_changes_none(
         assert np.array_equal(after, expected[:, ::-1] if mirror else expected)
 
 
+@spec("libyuv docs/rotation.md")
 @pytest.mark.parametrize("rotation", [90, 270])
 def test_chroma_of_422_survives_a_quarter_turn(converter: VideoConverter, rotation: int) -> None:
     frame = picture("yuv422p", 32, 32)
@@ -216,6 +225,7 @@ def test_chroma_of_422_survives_a_quarter_turn(converter: VideoConverter, rotati
     assert [set(view.reshape(-1).tolist()) for view in turned[1:]] == [{60}, {200}]
 
 
+@spec("docs/media.md VideoConverter")
 def test_result_is_converted_before_it_is_turned(converter: VideoConverter) -> None:
     frame = picture("yuv420p", 36, 20)
     upright = VideoConverter.to_ndarray(converter.convert(frame, "rgba"))[0]
@@ -223,6 +233,7 @@ def test_result_is_converted_before_it_is_turned(converter: VideoConverter) -> N
     assert np.array_equal(turned, np.rot90(upright, -1)[:, ::-1])
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("format", FORMATS)
 def test_scaling_keeps_flat_colour(converter: VideoConverter, format: str) -> None:
     frame = VideoFrame(64, 48, format)
@@ -236,6 +247,7 @@ def test_scaling_keeps_flat_colour(converter: VideoConverter, format: str) -> No
             assert np.abs(view.astype(int) - 70 - 40 * index).max() <= 3
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize(("width", "height"), [(32, 24), (128, 96), (48, 96)])
 def test_scaling_keeps_a_ramp_a_ramp(converter: VideoConverter, width: int, height: int) -> None:
     frame = VideoFrame(64, 48, "yuv444p")
@@ -249,6 +261,7 @@ def test_scaling_keeps_a_ramp_a_ramp(converter: VideoConverter, width: int, heig
         assert inner.max() <= 2.5
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("format", ["yuv420p", "rgba"])
 @pytest.mark.parametrize("across", [False, True])
 def test_scaling_down_heeds_every_pixel(converter: VideoConverter, format: str, across: bool) -> None:
@@ -260,6 +273,7 @@ def test_scaling_down_heeds_every_pixel(converter: VideoConverter, format: str, 
         assert np.abs(view.astype(int) - 120)[1:-1, 1:-1].max() <= 1
 
 
+@spec("docs/media.md VideoConverter")
 def test_scaling_turning_and_converting_at_once(converter: VideoConverter) -> None:
     frame = picture("yuv420p", 64, 48)
     result = converter.convert(frame, "rgb24", width=24, height=32, rotation=90, mirror=True)
@@ -268,11 +282,13 @@ def test_scaling_turning_and_converting_at_once(converter: VideoConverter) -> No
     assert bytes_of(result) == bytes_of(apart)
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("size", [(16384, 2), (2, 16384), (16384, 1)])
 def test_widest_picture_is_converted(converter: VideoConverter, size: tuple[int, int]) -> None:
     check(converter, picture("yuv420p", *size), "rgba")
 
 
+@spec("docs/media.md VideoConverter")
 def test_padding_is_not_read_and_not_kept(converter: VideoConverter) -> None:
     padded = np.full((20, 50, 4), 99, np.uint8)
     padded[:, :30] = VideoConverter.to_ndarray(picture("rgba", 30, 20))[0]
@@ -284,6 +300,7 @@ def test_padding_is_not_read_and_not_kept(converter: VideoConverter) -> None:
     assert (padded[:, 30:] == 99).all()
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("format", FORMATS)
 def test_source_is_left_alone(converter: VideoConverter, format: str) -> None:
     frame = picture(format, 30, 20)
@@ -294,6 +311,7 @@ def test_source_is_left_alone(converter: VideoConverter, format: str) -> None:
     assert (bytes_of(frame), (frame.colorspace, frame.color_range)) == (before, tags)
 
 
+@spec("H.273 8", "BT.601-7", "BT.709-6", "BT.2020-2")
 @pytest.mark.parametrize(("tag", "matrix"), [(1, "bt709"), (2, "bt601"), (5, "bt601"), (6, "bt601"), (9, "bt2020")])
 @pytest.mark.parametrize("tagged_range", [0, 1, 2])
 def test_matrix_and_range_come_from_the_frame(
@@ -307,6 +325,7 @@ def test_matrix_and_range_come_from_the_frame(
     assert worst(VideoConverter.to_ndarray(converter.convert(frame, "rgba")), expected) <= 3
 
 
+@spec("H.273 8")
 def test_full_range_twin_is_read_as_full_range(converter: VideoConverter) -> None:
     plain = picture("yuv420p", 32, 16, full=True)
     twin = VideoFrame(32, 16, "yuvj420p")
@@ -315,6 +334,7 @@ def test_full_range_twin_is_read_as_full_range(converter: VideoConverter) -> Non
     assert bytes_of(converter.convert(twin, "rgba")) == bytes_of(converter.convert(plain, "rgba"))
 
 
+@spec("H.273 8", "docs/media.md VideoConverter")
 def test_result_tells_matrix_range_and_time(converter: VideoConverter) -> None:
     frame = picture("yuv420p", 16, 16, matrix="bt709", full=True)
     frame.pts, frame.time_base = 1234, Fraction(1, 90000)
@@ -324,6 +344,7 @@ def test_result_tells_matrix_range_and_time(converter: VideoConverter) -> None:
     assert (packed.colorspace, packed.color_range) == (0, 2)
 
 
+@spec("BT.601-7", "docs/media.md VideoConverter")
 def test_rgb_becomes_limited_bt601_unless_told(converter: VideoConverter) -> None:
     frame = picture("rgba", 16, 16)
     usual = converter.convert(frame, "yuv420p")
@@ -332,11 +353,13 @@ def test_rgb_becomes_limited_bt601_unless_told(converter: VideoConverter) -> Non
     assert (told.colorspace, told.color_range) == (9, 2)
 
 
+@spec("docs/media.md VideoConverter")
 def test_frame_that_is_so_already_comes_back_itself(converter: VideoConverter) -> None:
     frame = picture("nv12", 16, 16)
     assert converter.convert(frame, "nv12") is frame
 
 
+@spec("docs/media.md VideoConverter")
 def test_results_do_not_share_memory(converter: VideoConverter) -> None:
     first, second = picture("yuv420p", 64, 64, seed=1), picture("yuv420p", 64, 64, seed=2)
     results = [converter.convert(frame, "rgba") for frame in (first, second, first)]
@@ -345,12 +368,14 @@ def test_results_do_not_share_memory(converter: VideoConverter) -> None:
     assert VideoConverter.to_ndarray(results[2])[0].any()
 
 
+@spec("docs/media.md VideoConverter")
 def test_converter_follows_a_change_of_form(converter: VideoConverter) -> None:
     for format, width, height in (("yuv420p", 32, 16), ("rgba", 32, 16), ("yuv420p", 64, 48), ("yuv420p", 32, 16)):
         check(converter, picture(format, width, height), "nv12")
         check(converter, picture(format, width, height), "bgra")
 
 
+@spec("docs/media.md VideoConverter")
 def test_flipped_rows_are_read_as_they_are_meant(converter: VideoConverter) -> None:
     from av.filter import Graph
 
@@ -365,6 +390,7 @@ def test_flipped_rows_are_read_as_they_are_meant(converter: VideoConverter) -> N
     assert np.array_equal(VideoConverter.to_ndarray(converter.convert(flipped, "rgba"))[0], upright[::-1])
 
 
+@spec("docs/media.md VideoConverter")
 def test_arrays_share_the_memory_of_frames() -> None:
     array = np.zeros((16, 24, 4), np.uint8)
     frame = VideoConverter.from_ndarray(array, "rgba")
@@ -375,6 +401,7 @@ def test_arrays_share_the_memory_of_frames() -> None:
     assert array[0, 0, 0] == 9
 
 
+@spec("docs/media.md VideoConverter")
 def test_read_only_array_is_copied() -> None:
     array = np.zeros((16, 24, 3), np.uint8)
     array.flags.writeable = False
@@ -383,6 +410,7 @@ def test_read_only_array_is_copied() -> None:
     assert not array.any()
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("size", [(24, 16), (25, 17), (1, 1)])
 def test_arrays_and_frames_go_both_ways(format: str, size: tuple[int, int]) -> None:
@@ -410,6 +438,7 @@ BAD_ARRAYS: Final[dict[str, tuple[Any, str]]] = {
 }
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("name", BAD_ARRAYS)
 def test_arrays_that_make_no_picture_are_refused(name: str) -> None:
     data, format = BAD_ARRAYS[name]
@@ -438,6 +467,7 @@ BAD_CALLS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
 }
 
 
+@spec("docs/media.md VideoConverter")
 @pytest.mark.parametrize("name", BAD_CALLS)
 def test_impossible_wish_is_refused_alike_everywhere(converter: VideoConverter, target: Target, name: str) -> None:
     frame, wish = BAD_CALLS[name]
@@ -448,5 +478,6 @@ def test_impossible_wish_is_refused_alike_everywhere(converter: VideoConverter, 
     assert len(str(caught.value)) < 300
 
 
+@spec("docs/media.md VideoConverter")
 def test_decision_says_who_converts(converter: VideoConverter, target: Target) -> None:
     assert (converter.backendDecision.backend, converter.backendDecision.component) == (target.name, "video_convert")
