@@ -12,7 +12,13 @@ from conformance.meta.proxies import EngineProxy
 from shim.spi.engines import EngineConfig, SessionDescription
 
 TOPIC: Final = Topic(
-    "SDP", "test_sdp.py", "test_sdp_grammar.py", "test_sdp_answers.py", "test_bundle.py", "test_sdp_honoured.py"
+    "SDP",
+    "test_sdp.py",
+    "test_sdp_grammar.py",
+    "test_sdp_answers.py",
+    "test_bundle.py",
+    "test_sdp_honoured.py",
+    "test_sdp_field.py",
 )
 
 
