@@ -41,6 +41,7 @@ TOPICS = {
     "anything",
     "screen",
     "layers",
+    "states",
 }
 WITHOUT_MUTANTS = {
     "test_divergences.py": "asks the register, not a backend",
