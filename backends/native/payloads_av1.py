@@ -20,7 +20,9 @@ SEQUENCE_HEADER: Final = 1
 TEMPORAL_DELIMITER: Final = 2
 TILE_LIST: Final = 8
 PADDING: Final = 15
-NOT_SENT: Final = frozenset({TEMPORAL_DELIMITER, TILE_LIST, PADDING})
+IGNORED: Final = frozenset({TEMPORAL_DELIMITER, TILE_LIST})
+"""Kinds that a sender should leave out and a receiver must ignore (section 5)."""
+NOT_SENT: Final = IGNORED | {PADDING}
 DELIMITER: Final = bytes([TEMPORAL_DELIMITER << 3 | HAS_SIZE, 0])
 LENGTH_BYTES: Final = 4
 MIN_FRAGMENT: Final = 16
@@ -114,7 +116,7 @@ def assemble(joined: bytes) -> bytes:
         elements[0] = fragment + elements[0]
         fragment = elements.pop() if payload[0] & Y_BIT else b""
         for obu in elements:
-            unit += with_size(obu)
+            unit += b"" if obu and _kind(obu) in IGNORED else with_size(obu)
     if fragment:
         raise ValueError("the last AV1 fragment is missing")
     return bytes(unit)

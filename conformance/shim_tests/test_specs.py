@@ -18,7 +18,7 @@ FILES: Final = sorted(path.stem for path in SUITE.glob("test_*.py"))
 
 def _sections_by_test(file: str) -> dict[str, list[str]]:
     module = import_module(f"conformance.suite.{file}")
-    found = {}
+    found: dict[str, list[str]] = {}
     for name, test in getmembers(module, isfunction):
         if name.startswith("test_") and test.__module__ == module.__name__:
             marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "spec"]
