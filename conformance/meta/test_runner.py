@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+LIMIT = 200
+"""Seconds for one run: a bound for what hangs."""
+pytestmark = pytest.mark.timeout(3 * LIMIT)
+
 PLUGIN = '''
 """The native engine under another name, with what the environment says is wrong with it."""
 
@@ -105,7 +109,7 @@ class ThirdParty:
             env={**inherited, "PYTHONPATH": str(self._folder), **environment},
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=LIMIT,
             check=False,
         )
 

@@ -13,12 +13,16 @@ import pytest
 from conformance.shim_tests.test_report import Small
 from conformance.steady import busy, states_in, unsteady
 
+LIMIT = 300
+"""Seconds for one command: a bound for what hangs."""
+pytestmark = pytest.mark.timeout(LIMIT + 20)
+
 
 def steady(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SHIM_", "PYTEST_"))}
     command = [sys.executable, "-m", "conformance.steady", "--burners=1", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=folder, env=kept | environment, capture_output=True, text=True, timeout=LIMIT, check=False
     )
 
 
