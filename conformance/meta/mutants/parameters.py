@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Final
 
 from conformance.meta.catalogue import Topic
@@ -157,6 +158,14 @@ class TonesOfOtherKeys(TransceiverProxy):
 
     def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
         super().insert_dtmf(tones.translate(str.maketrans("123456789", "987654321")), duration, gap)
+
+
+@TOPIC.proxy
+class RepeatedToneOnce(TransceiverProxy):
+    """Send a key that follows itself only once."""
+
+    def insert_dtmf(self, tones: str, duration: float, gap: float) -> None:
+        super().insert_dtmf("".join(key for key, _ in groupby(tones)), duration, gap)
 
 
 @TOPIC.proxy
