@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from av import AudioFrame, VideoFrame
     from av.packet import Packet
 
-TOPIC: Final = Topic("tracks", "test_media.py")
+TOPIC: Final = Topic("tracks", "test_media.py", "test_encoded_send.py")
 
 
 @TOPIC.proxy
