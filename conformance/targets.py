@@ -50,6 +50,13 @@ class Target:
 
         return RTCPeerConnection(configuration, backend=self.name)
 
+    def video_codec(self, name: str) -> list[Any]:
+        """Return what is sent of a codec, each of its profiles; empty if there is nothing."""
+        from shim import RTCRtpSender, use_backend
+
+        with use_backend(self.name):
+            return _named(RTCRtpSender.getCapabilities("video").codecs, name)
+
     def track_base(self, kind: Literal["audio", "video"]) -> type[MediaStreamTrack]:
         """Return the class that a track of an application derives from."""
         from shim import MediaStreamTrack
@@ -82,6 +89,10 @@ class ReferenceTarget(Target):
         library = self.library
         return cast("RTCPeerConnection", library.RTCPeerConnection(library.RTCConfiguration(iceServers=[])))
 
+    def video_codec(self, name: str) -> list[Any]:
+        """Return what the library sends of a codec."""
+        return _named(self.library.RTCRtpSender.getCapabilities("video").codecs, name)
+
     def track_base(self, kind: Literal["audio", "video"]) -> type[MediaStreamTrack]:
         """Return the library's class: its senders accept no other."""
         return type(f"{kind.title()}Track", (self.library.MediaStreamTrack,), {"kind": kind})
@@ -96,6 +107,10 @@ class ReferenceTarget(Target):
         if find_spec(_LIBRARIES[self.name].partition(".")[0]):
             return None
         return f"{self.name} {NOT_INSTALLED}: pip install 'webrtc-shim[conformance]', or pip install {self.name}"
+
+
+def _named(codecs: Iterable[Any], name: str) -> list[Any]:
+    return [codec for codec in codecs if codec.mimeType.lower() == f"video/{name}".lower()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ CONCEALED_AT_MOST: Final = 50
 """Blocks of 10 ms without received sound that are delivered in a row, before delivery pauses."""
 
 VIDEO_TIME_BASE: Final = Fraction(1, 90000)
+UNTOLD: Final = 2
+"""Matrix of pictures of which the bitstream says nothing (ITU-T H.273)."""
 AUDIO_WAITING: Final = 200
 """Blocks of 10 ms that may wait for the event loop."""
 VIDEO_WAITING: Final = 8
@@ -141,6 +143,7 @@ class Pictures:
         self._ffi = connection.ffi
         self._lib = connection.lib
         self._check = connection.check
+        self._info = connection.ffi.new("rtc_frame_info *")
         self._pts = 0
         self._last: int | None = None
 
@@ -152,10 +155,13 @@ class Pictures:
             for plane in frame.planes:
                 planes += [self._ffi.from_buffer("uint8_t[]", plane, require_writable=True), plane.line_size]
             self._check(self._lib.rtc_frame_copy_planes(event.object, *planes), "receiving video")
+            self._check(self._lib.rtc_frame_get(event.object, self._info), "receiving video")
         finally:
             self._lib.rtc_frame_free(event.object)
         frame.pts = self._unwrapped(event.i3)
         frame.time_base = VIDEO_TIME_BASE
+        if self._info.matrix != UNTOLD or self._info.range:
+            frame.colorspace, frame.color_range = self._info.matrix, self._info.range
         return frame
 
     def _unwrapped(self, timestamp: int) -> int:

@@ -482,6 +482,8 @@ typedef struct rtc_frame_info {
   int64_t timestamp_us;
   int64_t rtp_timestamp;
   int64_t ntp_time_ms; /* capture time of the sender when known, else <= 0 */
+  int matrix;          /* of the samples, as in ITU-T H.273; 2 if the bitstream does not say */
+  int range;           /* 1: limited, 2: full, 0: the bitstream does not say */
 } rtc_frame_info;
 
 /* I420 planes, read-only, valid until rtc_frame_free. */

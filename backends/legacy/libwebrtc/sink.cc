@@ -35,6 +35,11 @@ void Frame::Describe(rtc_frame_info* out) const {
   out->timestamp_us = frame_.timestamp_us();
   out->rtp_timestamp = frame_.timestamp();
   out->ntp_time_ms = frame_.ntp_time_ms();
+  // libwebrtc numbers both as H.273 does, but for a range that something else is to tell.
+  const absl::optional<webrtc::ColorSpace>& colours = frame_.color_space();
+  const int range = colours ? static_cast<int>(colours->range()) : 0;
+  out->matrix = colours ? static_cast<int>(colours->matrix()) : 2;
+  out->range = range == 1 || range == 2 ? range : 0;
 }
 
 void Frame::CopyTo(uint8_t* dst, size_t size) const {
