@@ -118,7 +118,9 @@ async def test_colours_are_those_that_frames_tell(peers: Peers, pair: Pair, evid
 @spec("H.273 8", "RFC 9628 4", "RFC 6184 8.2.1")
 @requires(Capability.CODEC_PREFERENCES)
 @pytest.mark.parametrize("codec", ["VP8", "VP9", "H264"])
-async def test_colours_are_right_whatever_the_codec_tells(peers: Peers, pair: Pair, codec: str) -> None:
+async def test_colours_are_right_whatever_the_codec_tells(
+    peers: Peers, pair: Pair, evidence: Evidence, codec: str
+) -> None:
     """A codec that can tell matrix and range may do so; one that cannot has to send what everyone assumes."""
     pixels = np.repeat(np.array(COLOURS, np.uint8), WIDTH // len(COLOURS), axis=0)[None].repeat(HEIGHT, axis=0)
     frame = _full_range(convert((pixels,), "rgb24", "yuv420p", "bt709", True), "yuv420p", 1)
@@ -130,7 +132,7 @@ async def test_colours_are_right_whatever_the_codec_tells(peers: Peers, pair: Pa
     offerer.addTrack(track(pair.offerer, "video", frame, 1 / 15))
     offerer.getTransceivers()[0].setCodecPreferences(pair.offerer.video_codec(codec))
     await connect(offerer, answerer)
-    await _becomes(await arriving.next(), _mean_colours, np.array(COLOURS), by=12)
+    await _Eye(evidence, frame).becomes(await arriving.next(), _mean_colours, np.array(COLOURS), by=12)
 
 
 def _full_range(planes: Sequence[Array], format: str, matrix: int) -> Callable[[int], VideoFrame]:
