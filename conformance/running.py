@@ -23,6 +23,7 @@ from shim.spi.capabilities import Component
 from shim.spi.errors import ShimError
 
 LIMIT: Final = 30.0
+SLOW_LIMIT: Final = 100.0
 """Seconds that one coroutine test may take: a bound for what hangs."""
 _REGISTERS: Final = pytest.StashKey[dict[str, Register]]()
 _PROBLEMS: Final = pytest.StashKey[dict[str, list[str]]]()

@@ -45,7 +45,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    return (is_of_suite(pyfuncitem) and running.run_coroutine_test(pyfuncitem)) or None
+    limit = running.SLOW_LIMIT if pyfuncitem.get_closest_marker("slow") else running.LIMIT
+    return (is_of_suite(pyfuncitem) and running.run_coroutine_test(pyfuncitem, limit)) or None
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from shim import Capability, InvalidStateError, RTCConfiguration, RTCPeerConnect
 pytestmark = requires(Capability.ICE_HOST)
 
 Closer = Literal["offerer", "answerer"]
-HASTY: Final = RTCConfiguration(iceDisconnectedTimeout=0.5, iceFailedTimeout=1)
+HASTY: Final = RTCConfiguration(iceDisconnectedTimeout=1.5, iceFailedTimeout=3)
 STAGES: Final = {
     "checks": (Point("checks", 1), Point("checks", 2), Point("checks", 4)),
     "flights": (Point("flights", 1), Point("flights", 2), Point("flights", 3), Point("flights", 4)),
