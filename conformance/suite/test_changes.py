@@ -220,7 +220,7 @@ class _Call:
 
     async def last(self, frames: int) -> None:
         """Receive so many more frames."""
-        received = self.receiver.getTransceivers()[0].receiver.track
+        received: Any = self.receiver.getTransceivers()[0].receiver.track
         async with asyncio.timeout(PATIENCE):
             for _ in range(frames):
                 await received.recv()
