@@ -33,16 +33,20 @@ class LegacyVideoDecoder:
     """
 
     def __init__(self, codec: VideoCodec, hardware: Hardware) -> None:
-        number = codec_number(codec, hardware, COMPONENT)
+        self._number = codec_number(codec, hardware, COMPONENT)
         self._handle = 0
         self._library = ffi.load()
-        cores = min(os.cpu_count() or 1, MAX_CORES)
-        self._handle = self._checked(self._library.lib.rtc_decoder_new(number, cores))
+        self._open()
         name = self._library.take_string(self._library.lib.rtc_decoder_name(self._handle))
         reason = f"libwebrtc's own {codec} decoder; it has none in hardware"
         self._implementation = CodecImplementation(name, False, reason)
         self._out = self._library.ffi.new("rtc_decoded *")
         self._waiting = True
+
+    def _open(self) -> None:
+        cores = min(os.cpu_count() or 1, MAX_CORES)
+        self._handle = self._checked(self._library.lib.rtc_decoder_new(self._number, cores))
+        self._fresh = True
 
     def __del__(self) -> None:
         self.close()
@@ -56,7 +60,11 @@ class LegacyVideoDecoder:
         """See :meth:`shim.spi.engines.VideoDecoder.decode`."""
         if self._waiting and not key_frame:
             raise _error("decoding begins with a key frame, and this is none")
-        self._waiting = True
+        if self._waiting and not self._fresh:
+            # What damage has left in a decoder, such as another order or matrix in FFmpeg's, would spoil clean pictures.
+            self.close()
+            self._open()
+        self._waiting, self._fresh = True, False
         shown = self._checked(
             self._library.lib.rtc_decoder_decode(
                 self._handle, self._library.ffi.from_buffer("uint8_t[]", data), len(data), key_frame, self._out

@@ -269,7 +269,8 @@ async def _hear(remote: Any, seconds: float) -> float:
 async def _see(remote: Any, count: int) -> list[int]:
     """Return the first different codes in the pictures that arrive; a code is shown for a fifth of a second."""
     codes: list[int] = []
-    async with asyncio.timeout(PATIENCE + count / 5):
+    # A code is missed when all of its pictures wait for a key frame: by up to a third of them in such a network.
+    async with asyncio.timeout(PATIENCE + 2 * count / 5):
         while len(codes) < count:
             code = code_of(await remote.recv())
             if code not in codes:
