@@ -61,7 +61,7 @@ class LegacyVideoDecoder:
         if self._waiting and not key_frame:
             raise _error("decoding begins with a key frame, and this is none")
         if self._waiting and not self._fresh:
-            # What damage has left in a decoder, such as another order or matrix in FFmpeg's, would spoil clean pictures.
+            # What damage has left in a decoder, as another matrix in FFmpeg's, would spoil clean pictures.
             self.close()
             self._open()
         self._waiting, self._fresh = True, False
