@@ -108,7 +108,7 @@ class UpsideDown(_Painter):
 
 @TOPIC.proxy
 class WrongMatrix(MediaSourceProxy):
-    """Convert RGB with the matrix of BT.709 instead of BT.601."""
+    """Convert RGB with the matrix of BT.709, and say that it was that of BT.601."""
 
     async def recv(self) -> AudioFrame | VideoFrame | Packet[Any]:
         from av import VideoFrame
@@ -117,7 +117,9 @@ class WrongMatrix(MediaSourceProxy):
         frame = await super().recv()
         if not isinstance(frame, VideoFrame) or "rgb" not in frame.format.name:
             return frame
-        return frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        made = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+        made.colorspace = 5  # BT.601: what is told is heeded
+        return made
 
 
 @TOPIC.proxy
