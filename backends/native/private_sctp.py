@@ -14,6 +14,7 @@ import logging
 import struct
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from aiortc.rtcsctptransport import (
@@ -318,7 +319,9 @@ class QuickSctpTransport(RTCSctpTransport):
         await self._send_packet(body)
 
     async def _send_packet(self, *chunks: bytes) -> None:
-        await self._link._send_data(self._packet(*chunks))
+        # Of a transport that has just ended, what a timer still sends is lost, as any datagram may be.
+        with suppress(ConnectionError):
+            await self._link._send_data(self._packet(*chunks))
 
     def _packet(self, *chunks: bytes) -> bytes:
         assert self._remote_port is not None

@@ -17,7 +17,7 @@ from shim import Capability
 
 pytestmark = requires(Capability.ICE_HOST)
 
-PATIENCE = 8.0
+PATIENCE = 20.0
 CODE, OTHER_CODE = 0b10110010, 0b01001101
 
 
