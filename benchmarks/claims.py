@@ -1,6 +1,6 @@
 """The figures of docs/media.md that no metric of ``shim bench`` has: ``python -m benchmarks.claims``.
 
-Name parts to print only these: pictures, resampling, soxr (``pip install soxr`` first), processor (of livekit), sframe.
+Name parts to print only these: pictures, resampling, processor (of livekit), sframe.
 """
 
 from __future__ import annotations
@@ -119,18 +119,6 @@ def _quality(signal: NDArray[np.float64], rate: int, frequency: float) -> tuple[
     return 20 * math.log10(fitted.std() * math.sqrt(8)), 10 * math.log10(fitted.var() / noise)
 
 
-def soxr() -> Iterator[str]:
-    """Tell what soxr holds back of a stream in blocks of 20 ms."""
-    import soxr as library  # type: ignore[import-not-found] # no dependency: pip install soxr
-
-    for source, rate in RATES:
-        stream, held, out = library.ResampleStream(source, rate, 1, dtype="float32"), [], 0
-        for number in range(round(1 / BLOCK)):
-            out += len(stream.resample_chunk(np.zeros(round(BLOCK * source), np.float32)))
-            held.append((number + 1) * BLOCK - out / rate)
-        yield f"soxr: {source} to {rate} Hz: held back {max(held) * 1000:.1f} ms"
-
-
 def processor() -> Iterator[str]:
     """Tell what livekit's audio processing takes for as long as the process lives."""
     memory, threads = _memory(), len(os.listdir("/proc/self/task"))
@@ -165,7 +153,7 @@ def sframe() -> Iterator[str]:
         yield f"SFrame {suite}: {size} bytes: {np.median(times) * 1e6:.0f} us"
 
 
-PARTS: Final = {each.__name__: each for each in (pictures, resampling, soxr, processor, sframe)}
+PARTS: Final = {each.__name__: each for each in (pictures, resampling, processor, sframe)}
 
 
 def main() -> None:
