@@ -21,7 +21,7 @@ from backends.native.records import TransceiverRecord
 from backends.native.session import Session, SessionPorts
 from backends.native.states import States, connection_state, gathering_state, ice_connection_state
 from backends.native.tasks import Tasks
-from backends.native.transceiver import Transceiver
+from backends.native.transceiver import Transceiver, begin_sending
 from backends.native.transport import Transport, TransportHooks, candidate_line
 from shim.spi.engines import (
     DataChannelInit,
@@ -323,10 +323,10 @@ class Connection:
         if self._closing is not None or self._is_abandoned:
             return
         self.post(TransportsChanged())
-        ices = [transport.ice for transport in self.used]
-        states = [ice.state for ice in ices]
-        self._states.set_gathering(gathering_state([ice.gathering_state for ice in ices]))
+        states = [transport.ice.state for transport in self.used]
+        self._states.set_gathering(gathering_state([transport.ice.gathering_state for transport in self.used]))
         self._states.set_ice(ice_connection_state(states))
+        begin_sending(self.transceivers)
         self._states.set_connection(connection_state(states, [transport.dtls_state for transport in self.used]))
 
     def _closed_by_remote(self, transport: Transport) -> None:

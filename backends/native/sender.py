@@ -168,7 +168,7 @@ class MediaSender(RtpSenderEnd):
         """Replace the tone buffer. Seconds. `on_tone` is told each tone as it starts, and "" at the end."""
         self._player.insert(tones, duration, gap, on_tone)
 
-    async def send(self, parameters: RTCRtpSendParameters) -> None:
+    def send(self, parameters: RTCRtpSendParameters) -> None:
         """Start to send, go on after `pause()`, or follow a renegotiation. May be called again and again.
 
         :raises NotSupportedError: no codec of the parameters can be sent.

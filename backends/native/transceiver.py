@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from aiortc.codecs import is_rtx
@@ -36,6 +37,7 @@ from shim.spi.engines import (
     TransceiverEngine,
     TransceiverState,
 )
+from shim.spi.errors import NotSupportedError
 from shim.spi.events import Event, ToneChanged
 
 DEFAULT_PAYLOAD: Final = 1200
@@ -60,6 +62,12 @@ class TransceiverOwner(Protocol):
     def post(self, event: Event) -> None: ...
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]: ...
+
+
+def begin_sending(transceivers: Iterable[Transceiver]) -> None:
+    """Let those send whose transport has just connected."""
+    for transceiver in transceivers:
+        transceiver.begin()
 
 
 class Transceiver(TransceiverEngine):
@@ -165,6 +173,19 @@ class Transceiver(TransceiverEngine):
             self.sender.setTransport(transport.dtls)
             self.receiver.setTransport(transport.dtls)
 
+    def begin(self) -> None:
+        """Send at once what is to be sent on a transport that has just connected.
+
+        Whoever is told of it finds the sender ready (webrtc-pc 7.2: canInsertDTMF is true then). `follow()` does the
+        rest, and complains of what cannot be sent.
+        """
+        agreed, followed = self.record.negotiated, self._applied is not None and self._applied[1]
+        if self._ended or followed or agreed.stopped or self.transport.dtls_state != "connected":
+            return
+        if sends(agreed.current_direction):
+            with suppress(NotSupportedError):
+                self.sender.send(self._send_parameters(agreed))
+
     async def follow(self) -> None:
         """Make sender and receiver do what was negotiated. May be called again and again."""
         agreed, connected = self.record.negotiated, self.transport.dtls_state == "connected"
@@ -188,7 +209,7 @@ class Transceiver(TransceiverEngine):
     async def _follow_sender(self, agreed: Negotiated) -> None:
         if sends(agreed.current_direction):
             self.sender.limit(agreed.remote.bandwidth if agreed.remote is not None else None)
-            await self.sender.send(self._send_parameters(agreed))
+            self.sender.send(self._send_parameters(agreed))
         elif agreed.current_direction is not None:
             await self.sender.pause()
 

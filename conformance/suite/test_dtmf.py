@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from typing import Any, Final
 
 import numpy as np
 import pytest
 
-from conformance.asserts import Arrivals, connect
-from conformance.media import COLUMNS, KEYS, PTIME, ROWS, key_of, mono_samples, strength, tone_frame, track
+from conformance.asserts import Arrivals, connect, link, negotiate
+from conformance.media import COLUMNS, KEYS, PTIME, ROWS, key_of, mono_samples, strength, tone_frame, tone_track, track
 from conformance.report.evidence import Evidence
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
-from shim import Capability, RTCDTMFSender
+from shim import Capability, RTCDTMFSender, RTCPeerConnection
 
 PATIENCE: Final = 12.0
 SILENCE: Final = 10
@@ -134,6 +135,36 @@ async def test_sound_goes_on_after_a_key_and_times_rise(peers: Peers, pair: Pair
     dtmf.insertDTMF("3", duration=80, interToneGap=50)
     assert await ear.listen(1) == ["3"]
     assert ear.times == sorted(set(ear.times))
+
+
+@spec("webrtc-pc 7.2 (canInsertDTMF)", "webrtc-pc 4.3.3")
+@requires(Capability.DTMF)
+async def test_keys_are_taken_as_soon_as_connected(peers: Peers, pair: Pair) -> None:
+    """Who dials from the handler of ``connectionstatechange`` is not refused: nothing else has to be awaited."""
+    offerer, answerer = peers.open_pair(pair)
+    senders = {pc: pc.addTrack(tone_track(at)) for pc, at in ((offerer, pair.offerer), (answerer, pair.answerer))}
+    dialled: asyncio.Queue[bool] = asyncio.Queue()
+
+    def dial(pc: RTCPeerConnection) -> None:
+        dtmf = senders[pc].dtmf
+        if pc.connectionState == "connected" and dtmf is not None:
+            dialled.put_nowait(dtmf.canInsertDTMF)
+
+    for pc in senders:
+        pc.on("connectionstatechange", partial(dial, pc))
+    await connect(offerer, answerer)
+    assert [await asyncio.wait_for(dialled.get(), PATIENCE) for _ in senders] == [True, True]
+
+
+@spec("webrtc-pc 7.2 (canInsertDTMF)")
+@requires(Capability.DTMF)
+async def test_keys_are_taken_as_soon_as_sound_is_agreed_on(peers: Peers, pair: Pair) -> None:
+    """A sender that joins a connected pair needs its answer, and nothing else."""
+    connected = await link(peers, pair)
+    sender = connected.offerer.addTrack(tone_track(pair.offerer))
+    await negotiate(connected.offerer, connected.answerer)
+    assert sender.dtmf is not None
+    assert sender.dtmf.canInsertDTMF
 
 
 # --- the ear itself --------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class RTCDTMFSender(Emitter):
 
     @property
     def canInsertDTMF(self) -> bool:
-        """Whether tones can be sent now."""
+        """Whether tones can be sent now: if they were agreed on, from the moment the connection is connected."""
         return Capability.DTMF in self._guard.capabilities and self._engine.can_insert_dtmf()
 
     @property

@@ -36,6 +36,9 @@ void Peer::OnStandardizedIceConnectionChange(PeerConnection::IceConnectionState 
 }
 
 void Peer::OnConnectionChange(PeerConnection::PeerConnectionState state) {
+  // The network thread tells this thread of DTLS before it tells the worker thread that media can be sent. Once it
+  // is through with both, whoever hears "connected" finds senders ready: canInsertDTMF is true (webrtc-pc 7.2).
+  if (state == PeerConnection::PeerConnectionState::kConnected) factory_->network()->BlockingCall([] {});
   PostState(RTC_EV_CONNECTION_STATE, static_cast<int>(state), PeerConnection::AsString(state));
 }
 

@@ -160,7 +160,7 @@ class Call:
         await self.receiver.receive(RTCRtpReceiveParameters(**parameters, encodings=[encoding]))
 
     async def send(self, *mimes: str) -> None:
-        await self.sender.send(RTCRtpSendParameters(**self._parameters(mimes)))
+        self.sender.send(RTCRtpSendParameters(**self._parameters(mimes)))
 
 
 async def until_closed(dtls: RTCDtlsTransport) -> None:
