@@ -1,6 +1,6 @@
 """The figures of docs/media.md that no metric of ``shim bench`` has: ``python -m benchmarks.claims``.
 
-Name parts to print only these: pictures, resampling, processor (of livekit), sframe.
+Name parts to print only these: pictures, arrays, resampling, processor (of livekit), sframe.
 """
 
 from __future__ import annotations
@@ -68,6 +68,23 @@ def _errors(backend: str, source: str, target: str, matrix: Any, full: bool) -> 
         expected = convert(VideoConverter.to_ndarray(frame), source, target, matrix, full)
         result = converter.convert(frame, target, colorspace=COLORSPACES[matrix], color_range=2 if full else 1)
         yield worst(VideoConverter.to_ndarray(result), expected)
+
+
+def arrays(width: int = 1920, height: int = 1080, times: int = 100) -> Iterator[str]:
+    """Tell the processor time of I420 to RGBA from arrays, used where they lie and copied first, by backend."""
+    from shim import VideoConverter
+
+    room = np.full((height * 3 + 2, width), 99, np.uint8)
+    planes = room[:height], room[height:, : width // 2][: height // 2], room[2 * height :, : width // 2][: height // 2]
+    guarded = tuple(plane.view() for plane in planes)
+    guarded[0].flags.writeable = False
+    for backend in BACKENDS:
+        converter, found = VideoConverter(backend=backend), {"used": [0.0], "copied": [0.0]}
+        for _, (name, given) in itertools.product(range(times), (("used", planes), ("copied", guarded))):
+            started = time.process_time()
+            converter.convert(converter.from_ndarray(given, "yuv420p"), "rgba")
+            found[name].append((time.process_time() - started) * 1000)
+        yield f"{backend}: arrays {', '.join(f'{name} {np.median(each):.2f} ms' for name, each in found.items())}"
 
 
 # --- sound -------------------------------------------------------------------------------------------
@@ -153,7 +170,7 @@ def sframe() -> Iterator[str]:
         yield f"SFrame {suite}: {size} bytes: {np.median(times) * 1e6:.0f} us"
 
 
-PARTS: Final = {each.__name__: each for each in (pictures, resampling, processor, sframe)}
+PARTS: Final = {each.__name__: each for each in (pictures, arrays, resampling, processor, sframe)}
 
 
 def main() -> None:

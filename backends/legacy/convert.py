@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from shim.spi.engines import Conversion
 
 RGB_BYTES: Final = {"bgra": 4, "rgba": 4, "argb": 4, "abgr": 4, "bgr24": 3, "rgb24": 3}
+BEHIND: Final = 64
+"""Bytes behind a picture: FFmpeg's vector code, which may get it next, reads on that far."""
 MATRICES: Final = {"bt601": 0, "bt709": 1, "bt2020": 2}
 
 
@@ -65,7 +67,7 @@ class FramePool:
         shape = (height, width, depth)
         if shape != self._shape:
             self._shape, self._free = shape, deque(maxlen=self.KEPT)
-        memory = self._free.pop() if self._free else np.empty(shape, np.uint8)
-        view = memory[:]
+        memory = self._free.pop() if self._free else np.empty(height * width * depth + BEHIND, np.uint8)
+        view = memory[:-BEHIND].reshape(shape)
         weakref.finalize(view, self._free.append, memory).atexit = False
         return VideoFrame.from_numpy_buffer(view, format)

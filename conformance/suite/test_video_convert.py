@@ -7,7 +7,7 @@ of 8 bits. 3 from YUV to RGB: both engines round each product. 4 from 10 bits, o
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -290,11 +290,11 @@ def test_widest_picture_is_converted(converter: VideoConverter, size: tuple[int,
 
 @spec("docs/media.md VideoConverter")
 def test_padding_is_not_read_and_not_kept(converter: VideoConverter) -> None:
-    padded = np.full((20, 50, 4), 99, np.uint8)
-    padded[:, :30] = VideoConverter.to_ndarray(picture("rgba", 30, 20))[0]
-    frame = VideoConverter.from_ndarray(padded[:, :30], "rgba")
+    padded = np.full((21, 50, 4), 99, np.uint8)
+    padded[:20, :30] = VideoConverter.to_ndarray(picture("rgba", 30, 20))[0]
+    frame = VideoConverter.from_ndarray(padded[:20, :30], "rgba")
     assert frame.planes[0].line_size == 200
-    tight = VideoConverter.from_ndarray(np.ascontiguousarray(padded[:, :30]), "rgba")
+    tight = VideoConverter.from_ndarray(np.ascontiguousarray(padded[:20, :30]), "rgba")
     for target in ("yuv420p", "nv12", "bgr24"):
         assert bytes_of(converter.convert(frame, target)) == bytes_of(converter.convert(tight, target))
     assert (padded[:, 30:] == 99).all()
@@ -388,62 +388,6 @@ def test_flipped_rows_are_read_as_they_are_meant(converter: VideoConverter) -> N
     assert flipped.planes[0].line_size < 0
     upright = VideoConverter.to_ndarray(converter.convert(frame, "rgba"))[0]
     assert np.array_equal(VideoConverter.to_ndarray(converter.convert(flipped, "rgba"))[0], upright[::-1])
-
-
-@spec("docs/media.md VideoConverter")
-def test_arrays_share_the_memory_of_frames() -> None:
-    array = np.zeros((16, 24, 4), np.uint8)
-    frame = VideoConverter.from_ndarray(array, "rgba")
-    array[3, 5] = (1, 2, 3, 4)
-    view = VideoConverter.to_ndarray(frame)[0]
-    assert view[3, 5].tolist() == [1, 2, 3, 4]
-    view[0, 0, 0] = 9
-    assert array[0, 0, 0] == 9
-
-
-@spec("docs/media.md VideoConverter")
-def test_read_only_array_is_copied() -> None:
-    array = np.zeros((16, 24, 3), np.uint8)
-    array.flags.writeable = False
-    frame = VideoConverter.from_ndarray(array, "rgb24")
-    VideoConverter.to_ndarray(frame)[0][:] = 7
-    assert not array.any()
-
-
-@spec("docs/media.md VideoConverter")
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("size", [(24, 16), (25, 17), (1, 1)])
-def test_arrays_and_frames_go_both_ways(format: str, size: tuple[int, int]) -> None:
-    planes = tuple(view.copy() for view in VideoConverter.to_ndarray(picture(format, *size)))
-    frame = VideoConverter.from_ndarray(planes if len(planes) > 1 else planes[0], format)
-    assert (frame.width, frame.height, frame.format.name) == (*size, format)
-    assert all(np.array_equal(a, b) for a, b in zip(VideoConverter.to_ndarray(frame), planes, strict=True))
-
-
-def _array(*shape: int, kind: Literal["uint8", "uint16", "float32"] = "uint8") -> NDArray[Any]:
-    return np.zeros(shape, kind)
-
-
-BAD_ARRAYS: Final[dict[str, tuple[Any, str]]] = {
-    "plane too short": ([_array(16, 24), _array(7, 12), _array(8, 12)], "yuv420p"),
-    "plane missing": ([_array(16, 24), _array(8, 12)], "yuv420p"),
-    "no plane": ([], "yuv420p"),
-    "one array for planes": (_array(24, 24), "yuv420p"),
-    "wrong channels": (_array(16, 24, 3), "rgba"),
-    "wrong type": (_array(16, 24, 4, kind="float32"), "rgba"),
-    "8 bits for 10": ([_array(16, 24), _array(8, 12), _array(8, 12)], "yuv420p10le"),
-    "empty": (_array(0, 24, 4), "rgba"),
-    "too wide": (_array(1, 16385, 3), "rgb24"),
-    "unknown format": (_array(16, 24, 4), "cmyk"),
-}
-
-
-@spec("docs/media.md VideoConverter")
-@pytest.mark.parametrize("name", BAD_ARRAYS)
-def test_arrays_that_make_no_picture_are_refused(name: str) -> None:
-    data, format = BAD_ARRAYS[name]
-    with pytest.raises(InvalidMediaError):
-        VideoConverter.from_ndarray(data, format)
 
 
 BAD_CALLS: Final[dict[str, tuple[Any, dict[str, Any]]]] = {

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 _CHANNELS: Final = {"bgra": 4, "rgba": 4, "argb": 4, "abgr": 4, "bgr24": 3, "rgb24": 3}
 _SUBSAMPLING: Final = {"yuv420p": (1, 1), "yuv422p": (1, 0), "yuv444p": (0, 0), "nv12": (1, 1), "yuv420p10le": (1, 1)}
 _WIDE: Final = "yuv420p10le"
+_READ_ON: Final = 64
+"""Bytes behind a plane that FFmpeg's vector code may read: as many as FFmpeg leaves behind planes of its own."""
+_PAGE: Final = 4096
+"""Bytes. What lies in one page with a plane may be read; no system of ours has smaller ones."""
+_MOST: Final = 1 << 31
+"""FFmpeg counts the bytes of a plane in an int."""
 
 
 class ArrayForms:
@@ -27,11 +33,15 @@ class ArrayForms:
 
     @staticmethod
     def from_ndarray(data: Samples | Sequence[Samples], format: str) -> VideoFrame:
-        """Return a frame of this data.
+        """Return a frame of this data, which uses the memory of the arrays.
 
-        Packed RGB is one array of (height, width, channels); its rows may be padded, and the frame uses its memory. The
-        planes of YUV are a sequence of arrays, (height, width) each, or (height, width, 2) for the second one of nv12;
-        they are copied once. A read-only array is copied too, since a frame may be written to.
+        Packed RGB is one array of (height, width, channels). The planes of YUV are a sequence of arrays, (height,
+        width) each, or (height, width, 2) for the second one of nv12. Each may lie anywhere, its rows may be padded.
+
+        They are copied once, all of them, where PyAV takes no memory but its own: an odd side that chroma halves,
+        samples of a row that do not lie side by side, rows that run upwards or overlap; where an array may not be
+        written to, as a frame may; and where a page ends less than 64 bytes behind the last row, with nothing of
+        the array's owner behind it, since FFmpeg's vector code reads on that far. Parts of one larger array avoid that.
 
         :raises InvalidMediaError: type or shape do not fit the format, or each other.
         """
@@ -39,7 +49,8 @@ class ArrayForms:
             raise InvalidMediaError(f"from_ndarray: {format!r} is not one of {', '.join(PIXEL_FORMATS)}")
         planes: tuple[Any, ...] = (data,) if hasattr(data, "dtype") else tuple(data)
         _check_planes(planes, format)
-        return _packed(planes[0], format) if format in _CHANNELS else _planar(planes, format)
+        even = not any(side % step for side, step in zip(planes[0].shape, _steps(format), strict=False))
+        return _shared(planes, format) if even and all(map(_is_shareable, planes)) else _copied(planes, format)
 
     @staticmethod
     def to_ndarray(frame: VideoFrame) -> tuple[Samples, ...]:
@@ -91,18 +102,42 @@ def _check_planes(planes: Sequence[Any], format: str) -> None:
         )
 
 
-def _packed(array: NDArray[Any], format: str) -> VideoFrame:
+def _steps(format: str) -> tuple[int, int]:
+    """Return how many rows and columns share a sample of chroma."""
+    across, down = _SUBSAMPLING.get(format, (0, 0))
+    return 1 << down, 1 << across
+
+
+def _is_shareable(plane: NDArray[Any]) -> bool:
+    item, row = plane.itemsize, plane[0].nbytes
+    side_by_side = (plane.shape[2] * item, item) if plane.ndim == 3 else (item,)
+    stride = plane.strides[0]
+    in_order = plane.strides[1:] == side_by_side and stride % item == 0 and row <= stride < _MOST // len(plane)
+    return in_order and plane.flags.behaved and plane.dtype.str in {"|u1", "<u2"} and _can_be_read_on(plane)
+
+
+def _can_be_read_on(plane: NDArray[Any]) -> bool:
     import numpy as np
+
+    bounds = np.lib.array_utils.byte_bounds
+    owner: Any = plane
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    first, end = bounds(plane)
+    # The frame's plane ends with the padding of its last row.
+    wanted = first + plane.strides[0] * len(plane) + _READ_ON
+    return wanted <= bounds(owner)[1] or (wanted - 1) // _PAGE == (end - 1) // _PAGE
+
+
+def _shared(planes: Sequence[Any], format: str) -> VideoFrame:
     from av import VideoFrame
 
-    channels = _CHANNELS[format]
-    usable = (
-        array.flags.writeable and array.strides[1:] == (channels, 1) and array.strides[0] >= array.shape[1] * channels
-    )
-    return VideoFrame.from_numpy_buffer(array if usable else np.array(array, order="C"), format)
+    if format in _CHANNELS:
+        return VideoFrame.from_numpy_buffer(planes[0], format)
+    return VideoFrame.from_dlpack(tuple(planes), format)
 
 
-def _planar(planes: Sequence[Any], format: str) -> VideoFrame:
+def _copied(planes: Sequence[Any], format: str) -> VideoFrame:
     from av import VideoFrame
 
     frame = VideoFrame(planes[0].shape[1], planes[0].shape[0], format)

@@ -21,7 +21,8 @@ RUNS: Final = (
     ("backends/legacy/tests/test_processing_abi.py", "backends/legacy/tests/test_transform_abi.py"),
     ("backends/legacy/tests/test_abi.py",),
     ("conformance/suite/test_video_codec.py", "-k", "legacy"),
-    ("conformance/suite/test_video_convert.py", "conformance/suite/test_audio_resample.py", "-k", "legacy"),
+    ("conformance/suite/test_video_convert.py", "conformance/suite/test_video_arrays.py", "-k", "legacy"),
+    ("conformance/suite/test_audio_resample.py", "-k", "legacy"),
     ("conformance/suite/test_audio_process.py", "-k", "legacy"),
 )
 """What pytest is told, each time in a process of its own."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-TOPIC: Final = Topic("pictures", "test_video_convert.py")
+TOPIC: Final = Topic("pictures", "test_video_convert.py", "test_video_arrays.py")
 BYTES: Final = {"bgra": "bgra", "rgba": "rgba", "argb": "argb", "abgr": "abgr", "bgr24": "bgr", "rgb24": "rgb"}
 
 
@@ -186,6 +186,25 @@ class StrideIgnored(ConverterProxy):
         for plane, view in zip(frame.planes, ArrayForms.to_ndarray(tight), strict=True):
             memory = np.frombuffer(memoryview(plane), np.uint8)[: view.nbytes]
             view[:] = memory.view(view.dtype).reshape(view.shape)
+        return super().convert(tight, wish)
+
+
+@TOPIC.proxy
+class ChromaStrideTakenFromLuma(ConverterProxy):
+    """Take the rows of colour for half as far apart as those of light."""
+
+    def convert(self, frame: VideoFrame, wish: Conversion) -> VideoFrame:
+        from av import VideoFrame
+
+        if frame.format.name != "yuv420p" or frame.planes[0].line_size < 2 * frame.planes[1].width:
+            return super().convert(frame, wish)
+        tight = VideoFrame(frame.width, frame.height, frame.format.name)
+        planes = ArrayForms.to_ndarray(frame), ArrayForms.to_ndarray(tight)
+        planes[1][0][:] = planes[0][0]
+        for source, target in zip(frame.planes[1:], planes[1][1:], strict=True):
+            memory, stride = np.frombuffer(memoryview(source), np.uint8), frame.planes[0].line_size // 2
+            places = np.add.outer(np.arange(target.shape[0]) * stride, np.arange(target.shape[1]))
+            target[:] = memory[places % len(memory)]
         return super().convert(tight, wish)
 
 
