@@ -12,7 +12,9 @@ from conformance.meta.proxies import EngineProxy, Report, SinkProxy, Transceiver
 from shim.spi import events as ev
 from shim.spi.engines import Codec, Encoding, EngineConfig, RtpCapabilities, SendParameters
 
-TOPIC: Final = Topic("parameters", "test_parameters.py", "test_encoding.py", "test_dtmf.py", "test_jitter_target.py")
+TOPIC: Final = Topic(
+    "parameters", "test_parameters.py", "test_bitrate.py", "test_encoding.py", "test_dtmf.py", "test_jitter_target.py"
+)
 
 
 class _Pretending(TransceiverProxy):
@@ -39,6 +41,34 @@ class BitrateCapIgnored(_Pretending):
 
     def applied(self, encoding: Encoding) -> Encoding:
         return replace(encoding, max_bitrate=None)
+
+
+@TOPIC.proxy
+class BitrateNeverRises(_Pretending):
+    """Keep to the lowest maximum that there ever was."""
+
+    _lowest: int | None = None
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        found = [cap for cap in (self._lowest, encoding.max_bitrate) if cap is not None]
+        self._lowest = min(found, default=None)
+        return replace(encoding, max_bitrate=self._lowest)
+
+
+@TOPIC.proxy
+class BitrateHalved(_Pretending):
+    """Send half of what the maximum allows."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, max_bitrate=encoding.max_bitrate and encoding.max_bitrate // 2)
+
+
+@TOPIC.proxy
+class BitrateExceeded(_Pretending):
+    """Send a third more than the maximum allows."""
+
+    def applied(self, encoding: Encoding) -> Encoding:
+        return replace(encoding, max_bitrate=encoding.max_bitrate and encoding.max_bitrate * 4 // 3)
 
 
 @TOPIC.proxy
@@ -217,4 +247,4 @@ class JitterTargetIgnored(TransceiverProxy):
         pass
 
 
-TOPIC.on("legacy", "scale-ignored")
+TOPIC.on("legacy", "scale-ignored", "bitrate-never-rises")
