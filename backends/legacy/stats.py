@@ -18,4 +18,6 @@ def _entry(item: Mapping[str, Any]) -> dict[str, object]:
     entry = {key: value for key, value in item.items() if key not in OBSOLETE_MEMBERS}
     # libwebrtc of this age counts microseconds since the epoch.
     entry["timestamp"] = float(item["timestamp"]) / 1000
+    if entry.get("roundTripTimeMeasurements") == 0:
+        entry.pop("roundTripTime", None)  # it says 0 until it has measured
     return entry

@@ -122,9 +122,19 @@ class FrameSource : public rtc::AdaptedVideoTrackSource {
 
   void set_adaptation(bool on) { adaptation_ = on; }
 
+  // The base class knows the size of what was adapted only.
+  bool GetStats(Stats* stats) override {
+    const uint64_t size = size_;
+    if (size == 0) return false;
+    stats->input_width = static_cast<int>(size >> 32);
+    stats->input_height = static_cast<int>(size & 0xFFFFFFFF);
+    return true;
+  }
+
   // Returns false when adaptation dropped the frame.
   bool Push(rtc::scoped_refptr<webrtc::VideoFrameBuffer> buffer, int64_t timestamp_us, int rotation) {
     if (timestamp_us <= 0) timestamp_us = rtc::TimeMicros();
+    size_ = uint64_t{static_cast<uint32_t>(buffer->width())} << 32 | static_cast<uint32_t>(buffer->height());
     if (adaptation_) {
       int out_width, out_height, crop_width, crop_height, crop_x, crop_y;
       if (!AdaptFrame(buffer->width(), buffer->height(), timestamp_us, &out_width, &out_height, &crop_width,
@@ -146,6 +156,8 @@ class FrameSource : public rtc::AdaptedVideoTrackSource {
  private:
   const bool screencast_;
   std::atomic<bool> adaptation_;
+  // Width and height, in one piece: whoever asks for statistics is on another thread.
+  std::atomic<uint64_t> size_ = 0;
 };
 
 std::shared_ptr<Source> Source::NewAudio(std::shared_ptr<Factory> factory) {
