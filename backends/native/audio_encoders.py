@@ -14,6 +14,7 @@ from av.audio.fifo import AudioFifo
 from av.filter import Graph
 
 from backends.native.encoded import EncodedFrame
+from backends.native.loudness import SoundMeter
 from backends.native.timeline import Timeline
 from shim.spi.engines import OpusParameters
 
@@ -135,6 +136,8 @@ class AudioEncoder:
         self._head: int | None = None
         self._starts = True
         self._fresh = True
+        self.sound = SoundMeter()
+        """What came in, as it is encoded."""
 
     @property
     def clock_rate(self) -> int:
@@ -180,6 +183,7 @@ class AudioEncoder:
         while self._fifo.samples >= self._chunk:
             chunk = self._fifo.read(self._chunk)
             assert chunk is not None
+            self.sound.note(chunk)
             payload = self._encode_chunk(chunk)
             tick, self._head = self._head, self._head + self._chunk
             if len(payload) <= OPUS_DTX_BYTES:

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import socket
 import sys
+import time
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, cast
 
-from aioice.ice import StunProtocol
+from aioice.ice import CandidatePair, Connection, StunProtocol
 from aioice.stun import Message
 from aioice.turn import TurnTransport
 
@@ -68,8 +70,73 @@ def _set_discovery(sock: Socket, value: int) -> bool:
     return option is not None
 
 
+@dataclass(slots=True)
+class PairFigures:
+    """What crossed a socket to and from one address: the figures of a candidate pair. Seconds.
+
+    Of a request that had to be repeated it is not known which one was answered: it gives no round trip.
+
+    :param requests: checks that were sent, those for consent included; repetitions are not counted.
+    :param checks: checks of the peer, each of which was answered.
+    """
+
+    requests: int = 0
+    consent_requests: int = 0
+    responses: int = 0
+    checks: int = 0
+    round_trip: float | None = None
+    total_round_trip: float = 0.0
+    packets_sent: int = 0
+    bytes_sent: int = 0
+    packets_received: int = 0
+    bytes_received: int = 0
+
+    def note_round_trip(self, seconds: float) -> None:
+        """Note how long an answer took."""
+        self.round_trip = seconds
+        self.total_round_trip += seconds
+
+    def note_sent(self, size: int) -> None:
+        """Count a datagram that is not STUN."""
+        self.packets_sent += 1
+        self.bytes_sent += size
+
+    def note_received(self, size: int) -> None:
+        """Count a datagram that is not STUN."""
+        self.packets_received += 1
+        self.bytes_received += size
+
+
 class DatagramProtocol(StunProtocol):
     """Tells STUN from the rest by the first byte (RFC 7983), and survives garbage."""
+
+    def __init__(self, receiver: Connection) -> None:
+        super().__init__(receiver)
+        self._figures: dict[tuple[str, int], PairFigures] = {}
+        self._tries: dict[bytes, int] = {}
+
+    def figures(self, addr: tuple[str, int]) -> PairFigures:
+        """Return what is counted of an address that is asked, or that has shown that it knows the password."""
+        return self._figures.setdefault(addr, PairFigures())
+
+    async def request(
+        self,
+        request: Message,
+        addr: tuple[str, int],
+        integrity_key: bytes | None = None,
+        retransmissions: int | None = None,
+    ) -> tuple[Message, tuple[str, int]]:
+        figures, asked = self.figures(addr), time.monotonic()
+        figures.requests += 1
+        self._tries[request.transaction_id] = 0
+        try:
+            answer = await super().request(request, addr, integrity_key, retransmissions)
+            figures.responses += 1
+            if self._tries[request.transaction_id] == 1:
+                figures.note_round_trip(time.monotonic() - asked)
+            return answer
+        finally:
+            del self._tries[request.transaction_id]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # asyncio reads into 256 KiB, for which malloc may ask the system anew with each datagram: 50 us of page faults.
@@ -81,6 +148,8 @@ class DatagramProtocol(StunProtocol):
         if not data:
             return
         if isinstance(data, bytes) and data[0] > 3:
+            if (figures := self._figures.get(addr[:2])) is not None:
+                figures.note_received(len(data))
             self.receiver.data_received(data, 1)
             return
         try:
@@ -89,6 +158,13 @@ class DatagramProtocol(StunProtocol):
             logger.debug("dropped a malformed STUN message from %s", addr, exc_info=True)
 
     def send_stun(self, message: Message, addr: tuple[str, int]) -> None:
+        if message.transaction_id in self._tries:
+            self._tries[message.transaction_id] += 1
         # A lost socket must not make retransmissions raise. A relay looks after itself.
         if isinstance(self.transport, TurnTransport) or not self.transport.is_closing():
             super().send_stun(message, addr)
+
+
+def figures_of(pair: CandidatePair) -> PairFigures:
+    """Return what is counted of a pair; its protocol is a :class:`DatagramProtocol`."""
+    return cast("DatagramProtocol", pair.protocol).figures(pair.remote_addr)

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import av
@@ -17,6 +17,7 @@ from av import AudioFrame, VideoFrame
 
 from backends.native.decoders import Decoder, get_decoder
 from backends.native.jitter import MediaFrame
+from backends.native.loudness import SoundMeter
 from backends.native.tones import TonePlayout
 from shim.spi.engines import MediaSink
 
@@ -43,6 +44,7 @@ class DecodeCounters:
     buffered_seconds: float = 0.0
     width: int = 0
     height: int = 0
+    sound: SoundMeter = field(default_factory=SoundMeter)
 
 
 class FrameRate:
@@ -156,6 +158,7 @@ class FrameDecoder:
             self.rate.note(now)
         else:
             amount = output.samples
+            counters.sound.note(output)
         counters.samples += amount
         counters.buffered_seconds += amount * max(0.0, now - frame.arrived)
 

@@ -188,6 +188,7 @@ class Gatherer:
         host, port = response.attributes["XOR-MAPPED-ADDRESS"]
         local = base.local_candidate
         if (host, port) != (local.host, local.port):
+            self._connection.servers[host, port] = server.url
             self._add(_candidate("srflx", host, port, local.host, (local.host, local.port)))
 
     async def _relay(self, server: Server) -> None:
@@ -204,6 +205,7 @@ class Gatherer:
         if self._connection.closing:
             await protocol.close()
         else:
+            self._connection.servers[candidate.host, candidate.port] = server.url
             self._add(candidate, cast("DatagramProtocol", protocol))
 
     def _report(self, url: str, code: int, text: str, address: str | None = None) -> None:

@@ -14,7 +14,7 @@ from aioice.ice import CandidatePair, StunProtocol, candidate_pair_priority
 from aioice.stun import TransactionError
 from aioice.turn import TurnTransport
 
-from backends.native.datagrams import Socket, allow_pieces, send_whole
+from backends.native.datagrams import PairFigures, Socket, allow_pieces, figures_of, send_whole
 from backends.native.gathering import Gatherer
 from backends.native.ice_checks import PersistentConnection
 from backends.native.legs import Credentials
@@ -59,10 +59,6 @@ class IceConnection(PersistentConnection):
         self._consent_changed = consent_changed
         self._pair: CandidatePair | None = None
         self._connecting = True
-        self.round_trip_time: float | None = None
-        self.total_round_trip_time = 0.0
-        self.responses = 0
-        self.requests = 0
 
     def data_received(self, data: bytes, component: int) -> None:
         self.deliver(data)
@@ -116,8 +112,7 @@ class IceConnection(PersistentConnection):
         if pair is None or self.remote_password is None:
             return
         loop = asyncio.get_running_loop()
-        sent = loop.time()
-        self.requests += 1
+        figures_of(pair).consent_requests += 1
         key = self.remote_password.encode()
         try:
             # Nominating again lets a peer follow us to an address that a NAT has changed.
@@ -126,13 +121,6 @@ class IceConnection(PersistentConnection):
         except (TransactionError, OSError):
             return
         self._answered = loop.time()
-        self.note_round_trip(self._answered - sent)
-
-    def note_round_trip(self, seconds: float) -> None:
-        """Count a response."""
-        self.responses += 1
-        self.round_trip_time = seconds
-        self.total_round_trip_time += seconds
 
 
 class IceTransport:
@@ -164,6 +152,7 @@ class IceTransport:
         self._reading = False
         self._send_to: Callable[[bytes, tuple[str, int]], None] | None = None
         self._socket: Socket | None = None
+        self._figures = PairFigures()
         self.take: Callable[[bytes], bool] | None = None
         """Gets each datagram first; says whether that was all there was to do with it."""
         self._address: tuple[str, int] = ("", 0)
@@ -207,6 +196,7 @@ class IceTransport:
             if self.state == "closed":
                 raise ConnectionError("the ICE transport is closed")
             return  # no consent (RFC 7675 section 5.1): what is sent now is lost, as on a broken path
+        self._figures.note_sent(len(data))
         self._send_to(data, self._address)
 
     def send_whole(self, data: bytes) -> bool:
@@ -382,7 +372,7 @@ class IceTransport:
         pair = connection.selected
         assert pair is not None
         self._address = pair.remote_addr
-        self._send_to = pair.protocol.transport.sendto
+        self._send_to, self._figures = pair.protocol.transport.sendto, figures_of(pair)
         relayed = isinstance(pair.protocol.transport, TurnTransport)
         self._socket = None if relayed else pair.protocol.transport.get_extra_info("socket")
         self.pair_changes += 1

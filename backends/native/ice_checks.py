@@ -8,6 +8,7 @@ from typing import Any, Final
 from aioice.ice import CandidatePair, StunProtocol
 from aioice.stun import Message, TransactionError
 
+from backends.native.datagrams import DatagramProtocol
 from backends.native.private import OpenConnection
 
 CADENCE: Final = 0.25
@@ -43,6 +44,8 @@ class PersistentConnection(OpenConnection):
         One of a pair that is being checked triggers another check (RFC 8445 section 7.3.1.4): what was asked before is
         lost more likely than late, and is answered by whichever comes first.
         """
+        if isinstance(protocol, DatagramProtocol):
+            protocol.figures(addr).checks += 1
         asked = [pair for pair in self._more if pair.protocol is protocol and pair.remote_addr == addr]
         super().check_incoming(message, addr, protocol)
         for pair in asked:

@@ -78,6 +78,9 @@ class PacketWindow:
         self._packets: dict[int, MediaPacket] = {}
         self._suspect: MediaPacket | None = None
         self._stale = 0
+        self._given_up: set[int] = set()
+        self.discarded = 0
+        """How many came after they had been given up."""
         self.next: int | None = None
         self.highest = -1
         self.jumped = False
@@ -117,6 +120,9 @@ class PacketWindow:
 
     def skip_to(self, number: int) -> None:
         """Give up everything before a number."""
+        assert self.next is not None
+        missing = {n for n in range(self.next, number) if n not in self._packets}
+        self._given_up = {n for n in self._given_up if number - n <= self._capacity} | missing
         for passed in [n for n in self._packets if n < number]:
             del self._packets[passed]
         self.next = number
@@ -142,6 +148,7 @@ class PacketWindow:
         if self._stale > STALE_MAX:
             return self._jump(packet)
         if self.next - number <= self._capacity:
+            self._note_discarded(number)
             return None
         # RFC 3550 appendix A.1: two packets in sequence, far from where we are, are a restarted stream.
         suspect, self._suspect = self._suspect, packet
@@ -150,8 +157,14 @@ class PacketWindow:
         self._jump(suspect)
         return self.put(packet)
 
+    def _note_discarded(self, number: int) -> None:
+        if number in self._given_up:  # and not one that comes a second time
+            self._given_up.remove(number)
+            self.discarded += 1
+
     def _jump(self, packet: MediaPacket) -> int | None:
         self._packets.clear()
+        self._given_up.clear()
         self._suspect = None
         self.next = self.highest = packet.sequence
         self.jumped = True
@@ -245,6 +258,11 @@ class AudioBuffer:
         self._lateness = 0.0
         self._skipped: dict[int, float] = {}
         self._gap = False
+
+    @property
+    def discarded(self) -> int:
+        """How many packets came too late to be used."""
+        return self._window.discarded
 
     def set_target(self, seconds: float) -> None:
         """Wish for another delay."""

@@ -4,17 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from av import AudioFrame, Packet, VideoFrame
 
+from backends.native.decoding import FrameRate
+from backends.native.loudness import SoundMeter
 from shim.spi.engines import MediaSource
 from shim.spi.errors import MediaStreamError
 
 logger = logging.getLogger(__name__)
 
 MediaData: TypeAlias = "AudioFrame | VideoFrame | Packet[Any]"
+
+
+@dataclass(slots=True)
+class SourceFigures:
+    """What one source gave so far. Pixels; sound is noted by whoever has it as samples."""
+
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    rate: FrameRate = field(default_factory=FrameRate)
+    sound: SoundMeter = field(default_factory=SoundMeter)
+
+    def note(self, data: MediaData) -> None:
+        """Count a picture."""
+        if isinstance(data, VideoFrame):
+            self.frames += 1
+            self.width, self.height = data.width, data.height
+            self.rate.note(time.monotonic())
+
+    def members(self) -> dict[str, object]:
+        """Return the members of RTCAudioSourceStats or RTCVideoSourceStats; nothing can be told of encoded media."""
+        if self.frames:
+            rate = self.rate.value(time.monotonic())
+            return {"frames": self.frames, "width": self.width, "height": self.height, "framesPerSecond": rate}
+        if self.sound.seconds:
+            return {"totalAudioEnergy": self.sound.energy, "totalSamplesDuration": self.sound.seconds}
+        return {}
 
 
 class SourceFeed:

@@ -32,6 +32,7 @@ class InboundCounters:
     header_octets: int = 0
     frames: int = 0
     dropped: int = 0
+    discarded: int = 0
     nacks: int = 0
     plis: int = 0
     decoded: DecodeCounters = field(default_factory=DecodeCounters)
@@ -104,6 +105,8 @@ def inbound_members(
         "packetsReceived": counters.packets,
         "bytesReceived": counters.octets,
         "headerBytesReceived": counters.header_octets,
+        "packetsDiscarded": counters.discarded,
+        "nackCount": counters.nacks,
         "jitterBufferDelay": counters.decoded.buffered_seconds,
         "jitterBufferEmittedCount": counters.decoded.samples,
     }
@@ -128,10 +131,20 @@ def inbound_video_members(counters: InboundCounters, rate: float) -> dict[str, o
         "frameWidth": decoded.width,
         "frameHeight": decoded.height,
         "framesPerSecond": rate,
-        "nackCount": counters.nacks,
         "pliCount": counters.plis,
         "firCount": 0,
     }
+
+
+def inbound_audio_members(counters: InboundCounters, level: float | None) -> dict[str, object]:
+    """Return the members of RTCInboundRtpStreamStats that only audio has."""
+    decoded = counters.decoded
+    members: dict[str, object] = {
+        "totalSamplesReceived": decoded.samples,
+        "totalAudioEnergy": decoded.sound.energy,
+        "totalSamplesDuration": decoded.sound.seconds,
+    }
+    return members if level is None else {**members, "audioLevel": level}
 
 
 def outbound_members(kind: str, stream: RtpStream, counters: OutboundCounters) -> dict[str, object]:

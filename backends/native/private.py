@@ -153,6 +153,8 @@ class OpenConnection(Connection):
         )
         self.gathering = False
         self._close_task: asyncio.Future[None] | None = None
+        self.servers: dict[tuple[str, int], str] = {}
+        """URL of the server that a local candidate comes from, by the candidate's address."""
         self.usable = asyncio.Event()
         """Set once `connect()` has something to send from, or never will."""
 

@@ -37,6 +37,7 @@ from backends.native.media_stats import (
     Identity,
     InboundCounters,
     InboundSources,
+    inbound_audio_members,
     inbound_members,
     inbound_report,
     inbound_video_members,
@@ -260,15 +261,14 @@ class MediaReceiver(RtpReceiverEnd):
     def _buffer_for(self, media: MediaPacket) -> AudioBuffer | VideoBuffer:
         rate = self._codecs[media.payload_type].clockRate
         if self._buffer is None or (rate != self._clock_rate and not (media.filler or media.is_event)):
+            self._take_counts(self._counters)
             self._clock_rate = rate
             self._buffer = (AudioBuffer if self.kind == "audio" else VideoBuffer)(rate, self._target)
         return self._buffer
 
     def _restart(self) -> None:
         """Expect a stream that has nothing to do with what was received before."""
-        if isinstance(self._buffer, VideoBuffer):
-            self._counters.dropped += self._buffer.dropped
-            self._counters.frames += self._buffer.dropped
+        self._take_counts(self._counters)
         self._buffer = None
         self._pts.restart()
 
@@ -386,15 +386,17 @@ class MediaReceiver(RtpReceiverEnd):
         """Return the members of RTCInboundRtpStreamStats that are known, in W3C names and units."""
         ssrc = self._retired if self._ssrc is None else self._ssrc
         stream = None if ssrc is None else self._reports.streams.get(ssrc)
-        stats = inbound_members(self.kind, self._counters, stream, self._clock_rate)
+        self._take_counts(counters := replace(self._counters))
+        stats = inbound_members(self.kind, counters, stream, self._clock_rate)
         stats |= {} if ssrc is None else {"ssrc": ssrc}
         if self.kind == "video":
-            return stats | self._video_stats()
-        level, samples = self._sources.level(ssrc), self._counters.decoded.samples
-        return stats | {"totalSamplesReceived": samples} | ({} if level is None else {"audioLevel": level})
+            return stats | inbound_video_members(counters, self._decoder.rate.value(time.monotonic()))
+        return stats | inbound_audio_members(counters, self._sources.level(ssrc))
 
-    def _video_stats(self) -> dict[str, object]:
-        waiting = self._buffer.dropped if isinstance(self._buffer, VideoBuffer) else 0
-        counters = replace(self._counters, frames=self._counters.frames + waiting)
-        counters.dropped += waiting
-        return inbound_video_members(counters, self._decoder.rate.value(time.monotonic()))
+    def _take_counts(self, counters: InboundCounters) -> None:
+        """Add what the buffer has counted since it exists."""
+        if self._buffer is not None:
+            counters.discarded += self._buffer.discarded
+        if isinstance(self._buffer, VideoBuffer):
+            counters.dropped += self._buffer.dropped
+            counters.frames += self._buffer.dropped

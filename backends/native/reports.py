@@ -51,7 +51,7 @@ class ReceptionReports:
             ssrc=ssrc,
             fraction_lost=stream.fraction_lost,
             packets_lost=stream.packets_lost,
-            highest_sequence=stream.max_seq or 0,
+            highest_sequence=(stream.cycles + (stream.max_seq or 0)) & 0xFFFFFFFF,
             jitter=stream.jitter,
             lsr=lsr,
             dlsr=min(delay, 0xFFFFFFFF),

@@ -98,6 +98,18 @@ class RtpStream:
         self.retransmitted_octets += len(packet.payload)
         await self._send(packet.serialize(self._extensions))
 
+    @property
+    def clock_rate(self) -> int:
+        """Ticks per second; 0 before there is an encoder."""
+        return self._clock_rate
+
+    def packets_until(self, sequence: int) -> int:
+        """Return how many packets were sent up to the one with this sequence number, the last of that name.
+
+        :param sequence: 16 bits, or more: an extended one.
+        """
+        return max(0, self.packets - ((self._sequence - 1 - sequence) & 0xFFFF))
+
     def sender_info(self) -> RtcpSenderInfo:
         """Return what a sender report says of this moment."""
         return RtcpSenderInfo(
@@ -129,16 +141,36 @@ class RemoteReports:
         self._sent_at = 0.0
         self.last: RtcpReceiverInfo | None = None
         self.round_trip: float | None = None
+        self.round_trips = 0
+        self.total_round_trip = 0.0
+        self._received = 0
 
     def note_sent(self, info: RtcpSenderInfo) -> None:
         """Note a sender report that goes out now."""
         self._lsr, self._sent_at = (info.ntp_timestamp >> 16) & 0xFFFFFFFF, time.monotonic()
 
-    def note(self, report: RtcpReceiverInfo) -> None:
-        """Note a report block."""
+    def note(self, report: RtcpReceiverInfo, stream: RtpStream) -> None:
+        """Note a report block about a stream."""
         self.last = report
+        self._received = max(0, stream.packets_until(report.highest_sequence) - report.packets_lost)
         if report.lsr != self._lsr or not report.dlsr:
             return
         sample = max(0.0, time.monotonic() - self._sent_at - report.dlsr / 65536)
+        self.round_trips += 1
+        self.total_round_trip += sample
         known = self.round_trip
         self.round_trip = sample if known is None else RTT_ALPHA * known + (1 - RTT_ALPHA) * sample
+
+    def members(self, stream: RtpStream) -> dict[str, object]:
+        """Return the members of RTCRemoteInboundRtpStreamStats; a report has come. No round trip is made up."""
+        assert self.last is not None
+        known: dict[str, object] = {
+            "packetsReceived": self._received,
+            "packetsLost": self.last.packets_lost,
+            "fractionLost": self.last.fraction_lost / 256,
+            "totalRoundTripTime": self.total_round_trip,
+            "roundTripTimeMeasurements": self.round_trips,
+        }
+        if stream.clock_rate:
+            known["jitter"] = self.last.jitter / stream.clock_rate
+        return known if self.round_trip is None else known | {"roundTripTime": self.round_trip}

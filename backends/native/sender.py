@@ -37,7 +37,7 @@ from backends.native.dtmf import ToneEvent, TonePlayer
 from backends.native.encoded import EncodedFrame
 from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
 from backends.native.frame_gates import FrameGate
-from backends.native.media_sources import MediaData, SourceFeed
+from backends.native.media_sources import MediaData, SourceFeed, SourceFigures
 from backends.native.media_stats import (
     Identity,
     Limitations,
@@ -78,6 +78,7 @@ class MediaSender(RtpSenderEnd):
         self._config = config
         self._payload_size = payload_size
         self._feed = SourceFeed(kind)
+        self._pulled = SourceFigures()
         self._encodings: tuple[Encoding, ...] = (Encoding(),)
         self._remote_limit: int | None = None
         self._parameters: RTCRtpSendParameters | None = None
@@ -134,9 +135,10 @@ class MediaSender(RtpSenderEnd):
         """Send this source from now on, or nothing. Times go on without a jump."""
         if source is self._feed.source:
             return
-        self._warned = False
+        self._warned, self._pulled = False, SourceFigures()
         if self._encoder is not None:
             self._encoder.restart()
+            self._measure(self._encoder)
         self._feed.set(source)
 
     def get_encodings(self) -> tuple[Encoding, ...]:
@@ -245,6 +247,8 @@ class MediaSender(RtpSenderEnd):
         try:
             while not self._stopped:
                 data = await self._feed.next()
+                if data is not None:
+                    self._pulled.note(data)
                 if data is not None and self._sending and self._encoding.active and not self._player.playing:
                     await self._send_data(data)
         except Exception:
@@ -342,9 +346,14 @@ class MediaSender(RtpSenderEnd):
         encoder = get_encoder(self._codec, self._config, payload_size=self._payload_size, with_level=self._with_level)
         if isinstance(encoder, VideoEncoder):
             encoder.transform = self._transform_frame
+        self._measure(encoder)
         self._stream.rebase(encoder.clock_rate)
         self._encoder = encoder
         return encoder
+
+    def _measure(self, encoder: AudioEncoder | VideoEncoder) -> None:
+        if isinstance(encoder, AudioEncoder):
+            encoder.sound = self._pulled.sound
 
     def _note_encoded(self, started: float, count: int) -> None:
         self._counters.encode_seconds += time.monotonic() - started
@@ -382,7 +391,7 @@ class MediaSender(RtpSenderEnd):
         if isinstance(packet, RtcpRrPacket | RtcpSrPacket):
             for report in packet.reports:
                 if report.ssrc == self.ssrc:
-                    self._remote.note(report)
+                    self._remote.note(report, self._stream)
         elif isinstance(packet, RtcpRtpfbPacket) and packet.fmt == RTCP_RTPFB_NACK:
             self._counters.nacks += 1
             await self._retransmit(packet.lost)
@@ -439,6 +448,14 @@ class MediaSender(RtpSenderEnd):
         report = outbound_report(identity, self.ssrc, self.source_id, self._stream, self._remote)
         report.update(self.transport_stats())
         return report
+
+    def source_stats(self) -> dict[str, object]:
+        """Return the members of the source's statistics that are measured, in W3C names and units."""
+        return self._pulled.members()
+
+    def remote_stats(self) -> dict[str, object]:
+        """Return the members of RTCRemoteInboundRtpStreamStats that are known; nothing before a report came."""
+        return {"ssrc": self.ssrc, **self._remote.members(self._stream)} if self._remote.last is not None else {}
 
     def media_stats(self) -> dict[str, object]:
         """Return the members of RTCOutboundRtpStreamStats that are known, in W3C names and units."""

@@ -12,8 +12,9 @@ from aioice import Candidate
 from aioice.ice import CandidatePair
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import parameters_to_sdp
-from aiortc.stats import RTCRemoteInboundRtpStreamStats, RTCRemoteOutboundRtpStreamStats, RTCStatsReport
+from aiortc.stats import RTCRemoteOutboundRtpStreamStats, RTCStatsReport
 
+from backends.native.datagrams import figures_of
 from backends.native.private import certificate_der
 from backends.native.transceiver import Transceiver
 from backends.native.transport import Transport
@@ -106,37 +107,43 @@ class StatsCollector:
         connection = transport.ice.active
         number, within = transport.leg.id, transport_id(transport)
         for candidate in connection.local_candidates:
-            self._add_candidate(f"local-candidate_{number}", "local-candidate", candidate, within)
+            url = connection.servers.get((candidate.host, candidate.port))
+            members = {"url": url, "usernameFragment": connection.local_username}
+            self._add_candidate(f"local-candidate_{number}", "local-candidate", candidate, within, members)
         for candidate in connection.remote_candidates:
-            self._add_candidate(f"remote-candidate_{number}", "remote-candidate", candidate, within)
+            members = {"usernameFragment": connection.remote_username}
+            self._add_candidate(f"remote-candidate_{number}", "remote-candidate", candidate, within, members)
         return {pair: self._add_pair(transport, pair) for pair in connection.pairs()}
 
     def _add_pair(self, transport: Transport, pair: CandidatePair) -> str:
         connection, number = transport.ice.active, transport.leg.id
         local, remote = _address(pair.local_candidate), _address(pair.remote_candidate)
+        figures = figures_of(pair)
         members: dict[str, object] = {
             "transportId": transport_id(transport),
             "localCandidateId": f"local-candidate_{number}_{local}",
             "remoteCandidateId": f"remote-candidate_{number}_{remote}",
             "state": pair.state.name.lower().replace("_", "-"),
             "nominated": pair is connection.selected,
+            "packetsSent": figures.packets_sent,
+            "bytesSent": figures.bytes_sent,
+            "packetsReceived": figures.packets_received,
+            "bytesReceived": figures.bytes_received,
+            "currentRoundTripTime": figures.round_trip,
+            "totalRoundTripTime": figures.total_round_trip,
+            "requestsSent": figures.requests,
+            "consentRequestsSent": figures.consent_requests,
+            "responsesReceived": figures.responses,
+            "requestsReceived": figures.checks,
+            "responsesSent": figures.checks,
         }
-        if pair is connection.selected:
-            packets_sent, bytes_sent, packets_received, bytes_received = transport.dtls.counters()
-            members |= {
-                "packetsSent": packets_sent,
-                "bytesSent": bytes_sent,
-                "packetsReceived": packets_received,
-                "bytesReceived": bytes_received,
-                "currentRoundTripTime": connection.round_trip_time,
-                "totalRoundTripTime": connection.total_round_trip_time,
-                "responsesReceived": connection.responses,
-                "consentRequestsSent": connection.requests,
-            }
         return self.add(f"candidate-pair_{number}_{local}_{remote}", "candidate-pair", members)
 
-    def _add_candidate(self, prefix: str, kind: str, candidate: Candidate, within: str) -> None:
+    def _add_candidate(
+        self, prefix: str, kind: str, candidate: Candidate, within: str, more: Mapping[str, object]
+    ) -> None:
         members = {
+            **more,
             "transportId": within,
             "address": candidate.host,
             "port": candidate.port,
@@ -160,12 +167,11 @@ class StatsCollector:
         base = {"mid": agreed.mid, "kind": transceiver.record.kind, "transportId": within}
         base["codecId"] = self._add_codec(within, agreed.codecs) or ""
         sent, received = transceiver.sender.media_stats(), transceiver.receiver.media_stats()
-        clock_rate = agreed.codecs[0].clockRate if agreed.codecs else 1
         if sent["packetsSent"]:
-            remote = _remote_inbound(await transceiver.sender.getStats(), clock_rate)
+            remote = transceiver.sender.remote_stats()
             if (source := transceiver.sender.source) is not None:
-                told = {"kind": base["kind"], "trackIdentifier": source.id}
-                sent["mediaSourceId"] = self.add(f"media-source_{agreed.mid}", "media-source", told)
+                told = {"kind": base["kind"], "trackIdentifier": source.id, **transceiver.sender.source_stats()}
+                sent["mediaSourceId"] = self.add(f"media-source_{agreed.mid}_{source.id}", "media-source", told)
             self._add_stream("outbound-rtp", "remote-inbound-rtp", {**sent, **base}, remote, base)
         if "ssrc" in received:
             remote = _remote_outbound(await transceiver.receiver.getStats())
@@ -201,20 +207,6 @@ class StatsCollector:
 def transport_id(transport: Transport) -> str:
     """Return the id of a transport in reports."""
     return f"transport_{transport.leg.id}"
-
-
-def _remote_inbound(report: RTCStatsReport, clock_rate: int) -> dict[str, object]:
-    for item in report.values():
-        if isinstance(item, RTCRemoteInboundRtpStreamStats):
-            return {
-                "ssrc": item.ssrc,
-                "packetsReceived": item.packetsReceived,
-                "packetsLost": item.packetsLost,
-                "jitter": item.jitter / clock_rate,
-                "roundTripTime": item.roundTripTime,
-                "fractionLost": item.fractionLost,
-            }
-    return {}
 
 
 def _remote_outbound(report: RTCStatsReport) -> dict[str, object]:

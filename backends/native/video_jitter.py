@@ -107,6 +107,11 @@ class VideoBuffer:
         self.dropped = 0
         self.frozen = True
 
+    @property
+    def discarded(self) -> int:
+        """How many packets came too late to be used."""
+        return self._window.discarded
+
     def set_target(self, seconds: float) -> None:
         """Wish for another delay."""
         self._hold.target = seconds
