@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
-from conformance.asserts import PATIENCE, Arrivals, connect, link
+from conformance.asserts import PATIENCE, Arrivals, connect, link, within
+from conformance.mandatory_stats import lacking
 from conformance.media import media_track, picture_track, tone_track
 from conformance.reference import OF_A_RECEIVER, OF_A_SENDER, OF_BOTH_ENDS, STATISTICS
 from conformance.requirements import requires, spec
@@ -45,6 +46,10 @@ def _of_type(report: Report, kind: str) -> list[Any]:
 
 def _value(entry: Any, name: str) -> Any:
     return getattr(entry, name, None)
+
+
+def _has(entry: Any, name: str) -> bool:
+    return _value(entry, name) is not None
 
 
 @spec("webrtc-stats 6")
@@ -95,6 +100,47 @@ async def test_every_type_that_must_be_there_is(peers: Peers, pair: Pair) -> Non
     await _told_by(answerer, OF_BOTH_ENDS + OF_A_RECEIVER)
 
 
+@spec("webrtc-pc 8.6")
+async def test_every_member_that_must_be_there_is(peers: Peers, pair: Pair) -> None:
+    offerer, answerer = await _sending(peers, pair)
+    sent = await _asked(offerer, lambda report: _is_used(report) and _is_sent(report))
+    reported = {entry.ssrc for entry in _of_type(sent, "remote-inbound-rtp") if _has(entry, "roundTripTime")}
+    # A round trip is known from a report about a report: the other end has had that one by now.
+    received = await _asked(answerer, _is_used)
+    found = {"offerer": lacking(sent, reported), "answerer": lacking(received, reported)}
+    assert not any(found.values()), "; ".join(f"{end} lacks {', '.join(of)}" for end, of in found.items() if of)
+
+
+def _is_used(report: Report) -> bool:
+    """Tell whether all is there that a connection of either end only has with time."""
+    channels, transports = _of_type(report, "data-channel"), _of_type(report, "transport")
+    used = [report.get(_value(entry, "selectedCandidatePairId")) for entry in transports]
+    is_open = bool(channels) and all(entry.state == "open" for entry in channels)
+    return is_open and bool(used) and all(_has(pair, "currentRoundTripTime") for pair in used)
+
+
+def _is_sent(report: Report) -> bool:
+    """Tell whether all is there that a sender only has with time.
+
+    Of pictures: libwebrtc reports on sound only every few seconds.
+    """
+    needed = {"media-source": "framesPerSecond", "remote-inbound-rtp": "roundTripTime"}
+    return all(
+        any(_has(entry, name) for entry in _of_type(report, kind) if entry.kind == "video")
+        for kind, name in needed.items()
+    )
+
+
+async def _asked(pc: RTCPeerConnection, is_enough: Callable[[Report], bool]) -> Report:
+    """Ask until there is enough in the report."""
+    report = dict(await pc.getStats())
+    async with within(PATIENCE, "enough of the statistics"):
+        while not is_enough(report):
+            await asyncio.sleep(0.05)
+            report = dict(await pc.getStats())
+    return report
+
+
 @spec("webrtc-stats 6.3", "webrtc-stats 6.6")
 async def test_remote_figures_have_the_units_of_the_specification(peers: Peers, pair: Pair) -> None:
     before = time.time()
@@ -103,6 +149,7 @@ async def test_remote_figures_have_the_units_of_the_specification(peers: Peers, 
     for entry in _of_type(report, "remote-inbound-rtp"):
         assert 0 <= entry.jitter < 1, "seconds, not units of the clock"
         assert 0 <= (_value(entry, "roundTripTime") or 0.0) < 5, "seconds, not milliseconds"
+        assert _has(entry, "roundTripTime") == (entry.roundTripTimeMeasurements > 0), "none before it is measured"
         assert 0 <= (_value(entry, "fractionLost") or 0.0) <= 1
         assert before - 5 <= entry.timestamp.timestamp() <= time.time() + 5
 

@@ -59,6 +59,17 @@ class InboundMissing(EngineProxy):
 
 
 @TOPIC.proxy
+class MemberMissing(EngineProxy):
+    """Leave out how long all checks of a candidate pair took."""
+
+    def reported(self, report: Report) -> Report:
+        return {
+            key: {name: value for name, value in entry.items() if name != "totalRoundTripTime"}
+            for key, entry in report.items()
+        }
+
+
+@TOPIC.proxy
 class ReferenceDangling(EngineProxy):
     """Refer to codecs that are not in the report."""
 
