@@ -1,7 +1,8 @@
 """What each speed of each video encoder costs and gives: ``python -m benchmarks.presets``.
 
-The costs in backends/native/codec_presets.py and the tables of docs/media.md come from here. `--decoders` compares the
-decoders that FFmpeg has of one codec.
+The costs in backends/native/codec_presets.py and the tables of docs/media.md come from here. `--curve` compares quality
+over equal rates, at which one setting can be better than another: what a single run gives depends on how near the rate
+control came. `--decoders` compares the decoders that FFmpeg has of one codec.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from statistics import mean, median
 from typing import TYPE_CHECKING, Final, cast
 
+from benchmarks.encoding import FRAMERATE, Encoding, Size, Wish, encode, psnr_over_rates
 from benchmarks.texture import moving_texture, psnr
 
 if TYPE_CHECKING:
@@ -25,6 +27,12 @@ SIZES: Final = {"4k": (3840, 2160), "1080p": (1920, 1080), "720p": (1280, 720)}
 BITRATES: Final = {"4k": 20_000_000, "1080p": 6_000_000, "720p": 3_000_000}
 WARM_UP: Final = 4
 """Pictures that are not counted: the first is a key frame, and rate control and threads settle."""
+SHARES: Final = (0.2, 0.4, 1.0, 2.0)
+"""Of the bit rate: the points of a curve."""
+RANGE: Final = (0.6, 0.95)
+"""Of the bits of a picture, where the curves are compared."""
+CURVE: Final = {"4k": 20, "1080p": 45, "720p": 60}
+"""Pictures for each point."""
 DECODERS: Final = {"VP8": ("vp8", "libvpx"), "VP9": ("vp9", "libvpx-vp9"), "AV1": ("libdav1d",)}
 
 
@@ -77,6 +85,17 @@ def measure(codec: str, size: str, count: int, backend: str | None, speed: int |
     return Row(name, median(walls), mean(cpus), mean(kilobytes), mean(qualities))
 
 
+def curve(codec: str, size: str, backend: str, speed: int | None) -> str:
+    """Return a line with the times at the usual rate, and the quality over equal rates."""
+    form, usual = Size(*SIZES[size], BITRATES[size]), BITRATES[size] / FRAMERATE / 8 / 1000
+    points = [encode(backend, form, Wish(codec, speed), round(form.bitrate * share), CURVE[size]) for share in SHARES]
+    point: Encoding = points[SHARES.index(1.0)]
+    quality = psnr_over_rates(points, usual * RANGE[0], usual * RANGE[1])
+    name = f"{codec} {'default' if speed is None else f'speed {speed}'}"
+    over = "its rates do not reach" if quality is None else f"{quality:6.2f} dB over equal rates"
+    return f"{name:14} {point.milliseconds:7.1f} ms {point.cpu:7.1f} ms CPU {over}"
+
+
 def speeds(codec: str, backend: str | None) -> Iterator[int | None]:
     """Yield the speeds that differ on a backend, from the best to the fastest, and the default."""
     from shim import VideoEncoder
@@ -127,6 +146,7 @@ def main() -> None:
     parser.add_argument("--speed", type=int, action="append", help="0 to 10; default: all that differ, and none")
     parser.add_argument("--backend", default="native")
     parser.add_argument("--pictures", type=int, default=24)
+    parser.add_argument("--curve", action="store_true", help="quality over equal rates, by four rates for each speed")
     parser.add_argument("--decoders", action="store_true", help="compare decoders instead")
     wish = parser.parse_args()
     for size in wish.size or SIZES:
@@ -138,8 +158,14 @@ def main() -> None:
             continue
         for codec in wish.codec or video_codecs(backend=wish.backend).encode:
             for speed in wish.speed or speeds(codec, wish.backend):
-                row = measure(codec, size, wish.pictures, wish.backend, speed)
-                print(row.text(width * height / 1e6), flush=True)
+                print(_line(wish, codec, size, speed), flush=True)
+
+
+def _line(wish: argparse.Namespace, codec: str, size: str, speed: int | None) -> str:
+    if wish.curve:
+        return curve(codec, size, wish.backend, speed)
+    width, height = SIZES[size]
+    return measure(codec, size, wish.pictures, wish.backend, speed).text(width * height / 1e6)
 
 
 if __name__ == "__main__":
