@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conformance.asserts import Arrivals, link, local_of, reach
+from conformance.mandatory_stats import lacking
 from conformance.requirements import requires, spec
 from conformance.targets import Pair, Peers, Target
 from conformance.turn import HOW_TO_GET, USER, TurnServer
@@ -61,6 +62,16 @@ async def test_one_relayed_side_is_enough(peers: Peers, pair: Pair, turn: TurnSe
     await offerer.setRemoteDescription(local_of(answerer))
     await reach(offerer, "connectionState", "connected")
     assert (await announced.next()).label == "chat"
+
+
+@spec("webrtc-pc 8.6", "webrtc-stats 6.13")
+@requires(Capability.ICE_RELAY, Capability.STATS)
+async def test_relayed_candidates_name_their_server(peers: Peers, target: Target, turn: TurnServer) -> None:
+    connected = await link(peers, Pair(target, target), _relayed(turn))
+    report = dict(await connected.offerer.getStats())
+    candidates = [entry for entry in report.values() if entry.type == "local-candidate"]
+    assert {(entry.candidateType, entry.url) for entry in candidates} == {("relay", turn.url)}
+    assert not [name for name in lacking(report, ()) if "candidate" in name]
 
 
 @spec("RFC 8656 5", "webrtc-pc 4.8.3")

@@ -87,6 +87,16 @@ def test_audio_goes_on_after_a_loss_with_the_right_time() -> None:
     assert buffer.insert(sound(1), deadline + 0.01) == []
 
 
+def test_what_comes_too_late_is_counted_and_what_comes_twice_is_not() -> None:
+    buffer = AudioBuffer(48000)
+    for number in (0, 3, 3):
+        buffer.insert(sound(number), 0.06)
+    buffer.poll(0.06 + AUDIO_WAIT_MAX)
+    for number, discarded in ((0, 0), (1, 1), (1, 1), (3, 1), (2, 2)):
+        buffer.insert(sound(number), 0.07 + AUDIO_WAIT_MAX)
+        assert buffer.discarded == discarded
+
+
 def test_audio_waits_longer_once_it_has_seen_packets_come_late() -> None:
     buffer = AudioBuffer(48000)
     buffer.insert(sound(0), 0.0)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import time
+from array import array
 
+import pytest
+from aiortc.rtp import RtcpReceiverInfo, RtpPacket
+from av import AudioFrame
+
+from backends.native.loudness import SoundMeter
+from backends.native.rtp_stream import RemoteReports, RtpStream
 from backends.native.tests.media import Sink, Source
 from backends.native.tests.peers import Peer, close, connected_pair, negotiate, run
 from shim.spi.events import ChannelMessage, ChannelOpened
@@ -75,5 +82,40 @@ def test_every_reference_resolves() -> None:
             assert [item["kind"] for item in part.values() if item["type"] == kind] == ["audio"]
             assert set(part) < set(report)
         await close(a, b)
+
+    run(scenario)
+
+
+def test_sound_is_added_up_as_the_loudest_channel_is() -> None:
+    meter, frame = SoundMeter(), AudioFrame(format="s16", layout="stereo", samples=480)
+    frame.sample_rate = 48000
+    frame.planes[0].update(array("h", [0, 16384] * 480).tobytes())
+    for _ in range(3):
+        meter.note(frame)
+    assert meter.seconds == pytest.approx(0.03)
+    assert meter.energy == pytest.approx(0.03 / 4)
+
+
+@pytest.mark.parametrize(("behind", "lost"), [(0, 0), (2, 0), (2, 3)])
+def test_what_the_remote_received_is_worked_out_of_its_report(behind: int, lost: int) -> None:
+    async def scenario() -> None:
+        sent: list[bytes] = []
+
+        async def send(data: bytes) -> None:
+            sent.append(data)
+
+        stream, remote = RtpStream("audio", 1, 2, send), RemoteReports()
+        stream.rebase(8000)
+        for _ in range(10):
+            await stream.send_event(b"sound", 0, 0, marker=False)
+        highest = RtpPacket.parse(sent[-1 - behind]).sequence_number + (3 << 16)
+        block = RtcpReceiverInfo(
+            1, fraction_lost=0, packets_lost=lost, highest_sequence=highest, jitter=80, lsr=0, dlsr=0
+        )
+        remote.note(block, stream)
+        members = remote.members(stream)
+        assert members["packetsReceived"] == 10 - behind - lost
+        assert members["jitter"] == 0.01
+        assert "roundTripTime" not in members
 
     run(scenario)
