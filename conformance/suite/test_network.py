@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, first_event, local_of, opened, reach
+from conformance.asserts import PATIENCE, Arrivals, ChannelArrivals, closed, first_event, local_of, opened, reach
 from conformance.crossing import MESSAGE, first, holds_message, link_through, numbered, numbers_of
 from conformance.media import PTIME, code_of, coded_picture, pitch, tone_track, track
 from conformance.netsim import Burst, Link, Network, NetworkMaker, Packet, Pipe, Side
@@ -175,6 +175,25 @@ async def test_damaged_packets_never_reach_the_application(peers: Peers, pair: P
         if network.a_to_b.counters.corrupted >= 2:
             break
     assert network.a_to_b.counters.corrupted > 0
+
+
+@spec("RFC 6525 5.2.2", "RFC 8831 6.7", "webrtc-pc 6.2")
+async def test_channel_closes_though_data_is_lost_before_the_reset(
+    peers: Peers, pair: Pair, netsim: NetworkMaker
+) -> None:
+    """A sender asks for a reset that cannot be done yet, and has to ask again: engines number it anew, or do not."""
+    network = netsim(Link(delay=0.01))
+    connected = await link_through(network, peers, pair)
+    closing = Arrivals(connected.near.channel, "closing")
+    for _ in range(200):
+        connected.near.channel.send(bytes(5000))
+    await connected.far.inbox.next()
+    network.a_to_b.link = Link(delay=0.01, loss=0.3)
+    connected.far.channel.close()
+    await closing.next()
+    network.set_links(Link(delay=0.01))
+    await closed(connected.far.channel)
+    await closed(connected.near.channel)
 
 
 @spec("RFC 8831 6.6")

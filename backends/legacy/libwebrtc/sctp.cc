@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <utility>
 
+#include "stream_reset.h"
+
 namespace rtc_shim {
 namespace {
 
@@ -107,6 +109,7 @@ class PacketWatch final : public dcsctp::PacketObserver {
 
   // An acknowledgement may let dcsctp find that all that waits has expired: it then sends nothing.
   void OnReceivedPacket(dcsctp::TimeMs now, rtc::ArrayView<const uint8_t> payload) override {
+    LookAgainAtReset(*meter_.socket(), payload);
     meter_.OnPacket(0);
     if (next_) next_->OnReceivedPacket(now, payload);
   }
