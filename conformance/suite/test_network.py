@@ -39,10 +39,12 @@ async def test_everything_passes_the_network(peers: Peers, pair: Pair, netsim: N
     there, back = _large_packets(network.a_to_b), _large_packets(network.b_to_a)
     connected.near.channel.send(bytes(MESSAGE))
     assert await connected.far.inbox.next() == bytes(MESSAGE)
-    assert (len(there), len(back)) == (1, 0)
+    # A busy machine may bring it twice: SCTP sends again what is not acknowledged in time.
+    assert there
+    assert not back
     connected.far.channel.send(bytes(MESSAGE))
     assert await connected.near.inbox.next() == bytes(MESSAGE)
-    assert (len(there), len(back)) == (1, 1)
+    assert back
 
 
 def _large_packets(pipe: Pipe) -> list[Packet]:
