@@ -1,23 +1,15 @@
-"""Statistics of senders and receivers, in W3C names and units and as aiortc's objects."""
+"""Statistics of senders and receivers, in W3C names and units."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from aiortc import clock
 from aiortc.rtcrtpreceiver import StreamStatistics
-from aiortc.stats import (
-    RTCInboundRtpStreamStats,
-    RTCOutboundRtpStreamStats,
-    RTCRemoteInboundRtpStreamStats,
-    RTCRemoteOutboundRtpStreamStats,
-    RTCStatsReport,
-)
 
 from backends.native.decoding import DecodeCounters
-from backends.native.reports import STREAMS_MAX, ReceptionReports
-from backends.native.rtp_stream import RemoteReports, RtpStream
+from backends.native.reports import STREAMS_MAX
+from backends.native.rtp_stream import RtpStream
 
 if TYPE_CHECKING:
     from backends.native.video_encoders import Limitation
@@ -85,15 +77,6 @@ class Limitations:
     def members(self) -> dict[str, object]:
         """Return the members of RTCOutboundRtpStreamStats."""
         return {"qualityLimitationReason": self._reason, "qualityLimitationDurations": dict(self._seconds)}
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a stream's statistics are filed under."""
-
-    id: int
-    kind: str
-    transport: str
 
 
 def inbound_members(
@@ -174,74 +157,3 @@ def outbound_video_members(counters: OutboundCounters, rate: float) -> dict[str,
         "pliCount": counters.plis,
         "firCount": counters.firs,
     }
-
-
-def inbound_report(identity: Identity, reports: ReceptionReports) -> RTCStatsReport:
-    """Return aiortc's statistics of a receiver: a stream per SSRC, and the remote's view."""
-    report, now = RTCStatsReport(), clock.current_datetime()
-    for ssrc, stream in reports.streams.items():
-        report.add(
-            RTCInboundRtpStreamStats(
-                timestamp=now,
-                type="inbound-rtp",
-                id=f"inbound-rtp_{identity.id}",
-                ssrc=ssrc,
-                kind=identity.kind,
-                transportId=identity.transport,
-                packetsReceived=stream.packets_received,
-                packetsLost=stream.packets_lost,
-                jitter=stream.jitter,
-            )
-        )
-    if (sent := reports.last_sender_report) is not None:
-        report.add(
-            RTCRemoteOutboundRtpStreamStats(
-                timestamp=now,
-                type="remote-outbound-rtp",
-                id=f"remote-outbound-rtp_{identity.id}",
-                ssrc=sent.ssrc,
-                kind=identity.kind,
-                transportId=identity.transport,
-                packetsSent=sent.sender_info.packet_count,
-                bytesSent=sent.sender_info.octet_count,
-                remoteTimestamp=clock.datetime_from_ntp(sent.sender_info.ntp_timestamp),
-            )
-        )
-    return report
-
-
-def outbound_report(
-    identity: Identity, ssrc: int, source_id: str, stream: RtpStream, remote: RemoteReports
-) -> RTCStatsReport:
-    """Return aiortc's statistics of a sender: its stream, and the remote's view."""
-    report, now = RTCStatsReport(), clock.current_datetime()
-    report.add(
-        RTCOutboundRtpStreamStats(
-            timestamp=now,
-            type="outbound-rtp",
-            id=f"outbound-rtp_{identity.id}",
-            ssrc=ssrc,
-            kind=identity.kind,
-            transportId=identity.transport,
-            packetsSent=stream.packets,
-            bytesSent=stream.octets,
-            trackId=source_id,
-        )
-    )
-    if remote.last is not None:
-        report.add(
-            RTCRemoteInboundRtpStreamStats(
-                timestamp=now,
-                type="remote-inbound-rtp",
-                id=f"remote-inbound-rtp_{identity.id}",
-                ssrc=ssrc,
-                kind=identity.kind,
-                transportId=identity.transport,
-                packetsReceived=max(0, stream.packets - remote.last.packets_lost),
-                packetsLost=remote.last.packets_lost,
-                jitter=remote.last.jitter,
-                roundTripTime=remote.round_trip or 0.0,
-                fractionLost=remote.last.fraction_lost / 256,
-            )
-        )
-    return report

@@ -26,7 +26,6 @@ from aiortc.rtcsctptransport import (
     tsn_plus_one,
 )
 from aiortc.rtp import AnyRtcpPacket, RtpPacket
-from aiortc.stats import RTCStatsReport
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -92,7 +91,7 @@ ATTRIBUTES: Final[Mapping[type, tuple[str, ...]]] = {
         "_remote_candidates_end",
         "_closing",
     ),
-    RTCDtlsTransport: ("_role", "_rtp_router", "_ssl", "_task", "_stats_id", "_transport"),
+    RTCDtlsTransport: ("_role", "_rtp_router", "_ssl", "_task", "_transport"),
     RTCSctpTransport: (
         "_advertised_rwnd",
         "_association_state",
@@ -246,11 +245,6 @@ class OpenDtlsTransport(QuickDtlsTransport):
     def __init__(self, transport: DatagramLink, certificate: RTCCertificate) -> None:
         super().__init__(transport, certificate)
         self._rtp_router = MidRouter()
-
-    @property
-    def stats_id(self) -> str:
-        """Id of the transport in statistics."""
-        return self._stats_id
 
     @property
     def role(self) -> str:
@@ -490,7 +484,6 @@ MEDIA_NAMES: Final[Mapping[type, Mapping[str, tuple[str, ...]]]] = {
         "_unregister_rtp_receiver": ("receiver",),
         "_register_rtp_sender": ("sender", "parameters"),
         "_unregister_rtp_sender": ("sender",),
-        "_get_stats": (),
     },
     RtpReceiver: {
         "_handle_disconnect": (),
@@ -511,14 +504,6 @@ class RtpEndpoint:
     async def send_packet(self, data: bytes) -> None:
         """Protect and send one RTP or RTCP packet."""
         await self._transport._send_rtp(data)
-
-    def transport_id(self) -> str:
-        """Return the id of the transport in statistics."""
-        return self._transport._stats_id
-
-    def transport_stats(self) -> RTCStatsReport:
-        """Return the statistics of the transport."""
-        return self._transport._get_stats()
 
 
 class RtpReceiverEnd(RtpEndpoint):

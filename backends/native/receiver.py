@@ -27,19 +27,16 @@ from aiortc.rtp import (
     pack_remb_fci,
     unwrap_rtx,
 )
-from aiortc.stats import RTCStatsReport
 
 from backends.native.decoders import can_decode
 from backends.native.decoding import DecodeThread, FrameDecoder, Outlet
 from backends.native.encoders import TELEPHONE_EVENT
 from backends.native.jitter import AudioBuffer, MediaFrame, MediaPacket, PtsClock
 from backends.native.media_stats import (
-    Identity,
     InboundCounters,
     InboundSources,
     inbound_audio_members,
     inbound_members,
-    inbound_report,
     inbound_video_members,
 )
 from backends.native.payloads import unpack
@@ -376,11 +373,9 @@ class MediaReceiver(RtpReceiverEnd):
 
     # --- statistics ---
 
-    async def getStats(self) -> RTCStatsReport:
-        """Return statistics as aiortc has them: one inbound stream per SSRC, the remote's view, the transport."""
-        report = inbound_report(Identity(id(self), self.kind, self.transport_id()), self._reports)
-        report.update(self.transport_stats())
-        return report
+    def remote_stats(self) -> dict[str, object]:
+        """Return the members of RTCRemoteOutboundRtpStreamStats that are known; nothing before a report came."""
+        return self._reports.sender_members()
 
     def media_stats(self) -> dict[str, object]:
         """Return the members of RTCInboundRtpStreamStats that are known, in W3C names and units."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final
 
+from aiortc import clock
 from aiortc.rtcrtpreceiver import StreamStatistics
 from aiortc.rtp import RtcpReceiverInfo, RtcpSrPacket, RtpPacket
 
@@ -21,7 +22,7 @@ class ReceptionReports:
     def __init__(self) -> None:
         self.streams: dict[int, StreamStatistics] = {}
         self._reports: dict[int, tuple[int, float]] = {}
-        self.last_sender_report: RtcpSrPacket | None = None
+        self._last: RtcpSrPacket | None = None
 
     def add(self, packet: RtpPacket, clock_rate: int) -> None:
         """Count a packet."""
@@ -35,10 +36,22 @@ class ReceptionReports:
 
     def note(self, packet: RtcpSrPacket) -> None:
         """Note a sender report."""
-        self.last_sender_report = packet
+        self._last = packet
         self._reports[packet.ssrc] = (packet.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF, time.monotonic()
         if len(self._reports) > STREAMS_MAX:
             del self._reports[next(iter(self._reports))]
+
+    def sender_members(self) -> dict[str, object]:
+        """Return the last sender report as members of RTCRemoteOutboundRtpStreamStats."""
+        if self._last is None:
+            return {}
+        told = self._last.sender_info
+        return {
+            "ssrc": self._last.ssrc,
+            "packetsSent": told.packet_count,
+            "bytesSent": told.octet_count,
+            "remoteTimestamp": clock.datetime_from_ntp(told.ntp_timestamp).timestamp() * 1000,
+        }
 
     def build(self) -> list[RtcpReceiverInfo]:
         """Return a report block per source."""

@@ -28,7 +28,6 @@ from aiortc.rtp import (
     RtcpSrPacket,
     unpack_remb_fci,
 )
-from aiortc.stats import RTCStatsReport
 from av import AudioFrame, Packet, VideoFrame
 
 from backends.native.audio_encoders import AudioEncoder
@@ -39,11 +38,9 @@ from backends.native.encoders import get_encoder, is_media, rtx_for, tones_for
 from backends.native.frame_gates import FrameGate
 from backends.native.media_sources import MediaData, SourceFeed, SourceFigures
 from backends.native.media_stats import (
-    Identity,
     Limitations,
     OutboundCounters,
     outbound_members,
-    outbound_report,
     outbound_video_members,
 )
 from backends.native.private import RtpSenderEnd
@@ -441,13 +438,6 @@ class MediaSender(RtpSenderEnd):
             logger.debug("RTCP not sent: the transport is not connected")
 
     # --- statistics ---
-
-    async def getStats(self) -> RTCStatsReport:
-        """Return statistics as aiortc has them: the outbound stream, the remote's view of it, the transport."""
-        identity = Identity(id(self), self.kind, self.transport_id())
-        report = outbound_report(identity, self.ssrc, self.source_id, self._stream, self._remote)
-        report.update(self.transport_stats())
-        return report
 
     def source_stats(self) -> dict[str, object]:
         """Return the members of the source's statistics that are measured, in W3C names and units."""

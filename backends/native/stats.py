@@ -12,7 +12,6 @@ from aioice import Candidate
 from aioice.ice import CandidatePair
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
 from aiortc.sdp import parameters_to_sdp
-from aiortc.stats import RTCRemoteOutboundRtpStreamStats, RTCStatsReport
 
 from backends.native.datagrams import figures_of
 from backends.native.private import certificate_der
@@ -158,7 +157,7 @@ class StatsCollector:
 
     # --- media ---
 
-    async def add_transceiver(self, transceiver: Transceiver) -> None:
+    def add_transceiver(self, transceiver: Transceiver) -> None:
         """Add the streams of a transceiver, with their codec and transport."""
         agreed = transceiver.record.negotiated
         if agreed.mid is None:
@@ -174,7 +173,7 @@ class StatsCollector:
                 sent["mediaSourceId"] = self.add(f"media-source_{agreed.mid}_{source.id}", "media-source", told)
             self._add_stream("outbound-rtp", "remote-inbound-rtp", {**sent, **base}, remote, base)
         if "ssrc" in received:
-            remote = _remote_outbound(await transceiver.receiver.getStats())
+            remote = transceiver.receiver.remote_stats()
             received["trackIdentifier"] = agreed.receive_track_id or ""
             self._add_stream("inbound-rtp", "remote-outbound-rtp", {**received, **base}, remote, base)
 
@@ -209,19 +208,6 @@ def transport_id(transport: Transport) -> str:
     return f"transport_{transport.leg.id}"
 
 
-def _remote_outbound(report: RTCStatsReport) -> dict[str, object]:
-    for item in report.values():
-        if isinstance(item, RTCRemoteOutboundRtpStreamStats):
-            sent_at = item.remoteTimestamp.timestamp() * 1000 if item.remoteTimestamp else None
-            members: dict[str, object] = {
-                "ssrc": item.ssrc,
-                "packetsSent": item.packetsSent,
-                "bytesSent": item.bytesSent,
-            }
-            return members if sent_at is None else {**members, "remoteTimestamp": sent_at}
-    return {}
-
-
 def _address(candidate: Candidate) -> str:
     return f"{candidate.host}_{candidate.port}"
 
@@ -230,11 +216,11 @@ async def collect(connection: Connection, transceiver: TransceiverEngine | None)
     """Take statistics of everything, or of one transceiver with what it refers to."""
     collector = StatsCollector(connection)
     if isinstance(transceiver, Transceiver):
-        await collector.add_transceiver(transceiver)
+        collector.add_transceiver(transceiver)
         return collector.report
     collector.add_connection()
     for transport in connection.used:
         collector.add_transport(transport)
     for each in connection.transceivers:
-        await collector.add_transceiver(each)
+        collector.add_transceiver(each)
     return collector.report
