@@ -1,6 +1,6 @@
-"""The figures of docs/media.md that no metric of ``shim bench`` has: ``python -m benchmarks.claims``.
+"""The figures of the docs that no metric of ``shim bench`` has: ``python -m benchmarks.claims``.
 
-Name parts to print only these: pictures, arrays, resampling, processor (of livekit), sframe.
+Name parts to print only these: pictures, arrays, resampling, processor (of livekit), idle, calls, sframe.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import argparse
 import itertools
 import math
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -151,6 +153,63 @@ def _memory() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+# --- processes ------------------------------------------------------------------------------------
+
+_IDLE: Final = """
+import asyncio, gc, os, sys
+
+def tell(what):
+    gc.collect()
+    pages = int(open("/proc/self/statm").read().split()[1])
+    print(f"{what} {pages * os.sysconf('SC_PAGE_SIZE') / 1e6:.0f} MB", end="; ")
+
+async def idle():
+    connection = shim.RTCPeerConnection(backend=sys.argv[1])
+    tell("RTCPeerConnection()")
+    await connection.close()
+    tell("close()")
+
+tell("asyncio")
+import shim
+tell("import shim")
+asyncio.run(idle())
+"""
+
+
+def idle() -> Iterator[str]:
+    """Tell the memory of a process that has imported the SDK, and has one connection that it does not use."""
+    for backend in BACKENDS:
+        done = subprocess.run([sys.executable, "-c", _IDLE, backend], check=True, capture_output=True, text=True)
+        yield f"{backend}: {done.stdout.rstrip('; ')}"
+
+
+_CALLS: Final = """
+import asyncio, ctypes, sys
+from benchmarks.metrics.memory import call, rss
+from benchmarks.subjects import get_subject
+
+async def calls():
+    subject, after = get_subject(sys.argv[1]), []
+    subject.load()
+    for _ in range(12):
+        await call(subject, 0.5, video=True)
+        after.append(rss())
+    print(*(f"{each:.0f}" for each in after), end=" MB; ")
+    ctypes.CDLL(None).malloc_trim(0)
+    print(f"after malloc_trim {rss():.0f} MB")
+
+asyncio.run(calls())
+"""
+
+
+def calls() -> Iterator[str]:
+    """Tell the memory of a process after each of 12 calls with Opus and VP8, closed again, and what is freed of it."""
+    for backend, arenas in itertools.product(BACKENDS, ({}, {"MALLOC_ARENA_MAX": "1"})):
+        command, around = [sys.executable, "-c", _CALLS, backend], os.environ | arenas
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=around)
+        yield f"{backend} {' '.join(map('='.join, arenas.items()))}: {done.stdout.strip()}"
+
+
 # --- encryption --------------------------------------------------------------------------------------
 
 
@@ -170,7 +229,7 @@ def sframe() -> Iterator[str]:
         yield f"SFrame {suite}: {size} bytes: {np.median(times) * 1e6:.0f} us"
 
 
-PARTS: Final = {each.__name__: each for each in (pictures, arrays, resampling, processor, sframe)}
+PARTS: Final = {each.__name__: each for each in (pictures, arrays, resampling, processor, idle, calls, sframe)}
 
 
 def main() -> None:

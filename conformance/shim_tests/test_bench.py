@@ -411,11 +411,12 @@ def test_an_earlier_run_is_reported_and_compared(tmp_path: Path, capsys: pytest.
     assert "Changed since the earlier run" in html.read_text()
 
 
-# --- figures of the media guide ----------------------------------------------------------------------
+# --- figures of the guides ----------------------------------------------------------------------
 
 
-def test_each_command_of_the_media_guide_prints_figures() -> None:
-    guide = Path(__file__).parents[2] / "docs" / "media.md"
-    named = set(re.findall(r"python -m benchmarks\.claims (\w+)", guide.read_text(encoding="utf-8")))
+def test_each_command_of_the_guides_prints_figures() -> None:
+    guides = [Path(__file__).parents[2] / "docs" / name for name in ("media.md", "benchmarks.md")]
+    text = "".join(guide.read_text(encoding="utf-8") for guide in guides)
+    named = set(re.findall(r"python -m benchmarks\.claims (\w+)", text))
     assert named == set(claims.PARTS)
     assert len(list(claims.sframe())) == 4
