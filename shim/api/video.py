@@ -33,9 +33,13 @@ _TAGS: Final[dict[Matrix, int]] = {"bt601": 6, "bt709": 1, "bt2020": 9}
 class VideoConverter(NamedConversions, ArrayForms):
     """Converts pictures between pixel formats and sizes, turns and mirrors them.
 
-    Nothing is copied on the way in, and the result is written once. Range and matrix come from the frame
-    (`frame.color_range`, `frame.colorspace`); what it leaves open is BT.601, limited, as in libyuv. The matrices are
-    those of ITU-R BT.601-7 section 2.5, BT.709-6 section 3 and BT.2020-2 table 4 (non-constant luminance).
+    Nothing is copied on the way in, and the result is written once; but native copies a picture with an odd side, or
+    one below 4, into an even one and its result out of that, where the format changes, and legacy turns rows that run
+    upwards round first. Results are new frames: FFmpeg's filters write to memory of their own, not to a caller's.
+
+    Range and matrix come from the frame (`frame.color_range`, `frame.colorspace`); what it leaves open is BT.601,
+    limited, as in libyuv. The matrices are those of ITU-R BT.601-7 section 2.5, BT.709-6 section 3 and BT.2020-2 table
+    4 (non-constant luminance).
 
     Names of formats are FFmpeg's, which tell the order in memory. libyuv's tell the bytes of a 32-bit word from the
     highest to the lowest, so that its ARGB is ``"bgra"``, its ABGR ``"rgba"``, its BGRA ``"argb"`` and its RGBA
