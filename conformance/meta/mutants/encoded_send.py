@@ -63,7 +63,7 @@ class EncodedPacketsTooSlow(_Forger):
 
     def forged(self, packet: Packet[Any]) -> Packet[Any]:
         copy = _with(packet, bytes(packet))
-        copy.pts = copy.dts = (packet.pts or 0) // 2
+        copy.time_base = copy.time_base / 2
         return copy
 
 
