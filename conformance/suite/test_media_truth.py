@@ -1,4 +1,4 @@
-"""Truth of media: colours, levels, sizes, order, times, channels and lip-sync arrive as they were sent."""
+"""Truth of media: colours, levels, sizes, order, times and channels arrive as they were sent."""
 
 from __future__ import annotations
 
@@ -353,46 +353,3 @@ def _channel(frame: AudioFrame, index: int) -> AudioFrame:
     single = AudioFrame.from_ndarray(np.ascontiguousarray(samples).reshape(1, -1), format="s16", layout="mono")
     single.sample_rate = frame.sample_rate
     return single
-
-
-# --- both --------------------------------------------------------------------------------------------
-
-STEP: Final = 0.4
-"""Seconds for which sound and picture stay the same."""
-SIGNS: Final = tuple(zip((400.0, 800.0, 1200.0, 1600.0), (0b01010101, 0b10101010, 0b11001100, 0b00110011), strict=True))
-"""Pitch and code of each step, in a cycle that is longer than any delay."""
-
-
-@spec("RFC 3550 6.4.1")
-async def test_sound_and_pictures_arrive_together(peers: Peers, pair: Pair, evidence: Evidence) -> None:
-    def sign() -> tuple[float, int]:
-        return SIGNS[int(time.monotonic() / STEP) % len(SIGNS)]
-
-    tone = track(pair.offerer, "audio", lambda index: tone_frame(index, sign()[0]), PTIME)
-    # Small, so that a busy machine has no trouble to keep up: what it cannot decode in time comes late, wherever it is.
-    picture = track(pair.offerer, "video", lambda _: coded_picture(sign()[1], width=160, height=120), 1 / 15)
-    received = {one.kind: one for one in await _receive(peers, pair, tone, picture)}
-    pitches, codes = ([sign[kind] for sign in SIGNS] for kind in range(2))
-    heard, seen = await asyncio.gather(
-        _changes(received["audio"], lambda frame: _nearest(pitches, pitch([frame]))),
-        _changes(received["video"], lambda frame: codes.index(code) if (code := code_of(frame)) in codes else None),
-    )
-    apart = [min((at - when for step, at in heard if step == seen_step), key=abs) for seen_step, when in seen[2:]]
-    evidence.figure("sound after pictures", statistics.median(apart) * 1000, "ms", expected=0, tolerance=250)
-    assert abs(statistics.median(apart)) < 0.25, f"sound comes {statistics.median(apart):.2f} s after the pictures"
-
-
-async def _changes(received: MediaStreamTrack, step_of: Callable[[Any], int | None]) -> list[tuple[int, float]]:
-    """Return which step was noticed when, for two cycles."""
-    found: list[tuple[int, float]] = []
-    async with asyncio.timeout(PATIENCE):
-        while len(found) < 2 * len(SIGNS):
-            step = step_of(await received.recv())
-            if step is not None and (not found or found[-1][0] != step):
-                found.append((step, time.monotonic()))
-    return found
-
-
-def _nearest(pitches: list[float], hz: float) -> int | None:
-    index = int(np.argmin([abs(candidate - hz) for candidate in pitches]))
-    return index if abs(pitches[index] - hz) < 100 else None

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
-TOPIC: Final = Topic("media", "test_media_truth.py", "test_truth.py")
+TOPIC: Final = Topic("media", "test_media_truth.py", "test_lip_sync.py", "test_truth.py")
 
 
 # --- pictures ----------------------------------------------------------------------------------------
@@ -230,14 +230,23 @@ class TimesTooFast(_Restamping):
 class SoundLate(MediaSinkProxy):
     """Deliver sound half a second after the pictures."""
 
+    held = 25
+
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self._waiting: deque[AudioFrame | VideoFrame] = deque()
 
     def put(self, frame: AudioFrame | VideoFrame) -> None:
         self._waiting.append(frame)
-        if self.kind == "video" or len(self._waiting) > 25:
+        if self.kind == "video" or len(self._waiting) > self.held:
             self.inner.put(self._waiting.popleft())
+
+
+@TOPIC.proxy
+class SoundRatherLate(SoundLate):
+    """Deliver sound a fifth of a second after the pictures."""
+
+    held = 10
 
 
 # --- sound -------------------------------------------------------------------------------------------
