@@ -2,7 +2,8 @@
 
 The costs in backends/native/codec_presets.py and the tables of docs/media.md come from here. `--curve` compares quality
 over equal rates, at which one setting can be better than another: what a single run gives depends on how near the rate
-control came. `--decoders` compares the decoders that FFmpeg has of one codec.
+control came. `--setting 9` measures a preset of native's encoder that is not in its table. `--decoders` compares the
+decoders that FFmpeg has of one codec.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import argparse
 import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from statistics import mean, median
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from unittest.mock import patch
 
 from benchmarks.encoding import FRAMERATE, Encoding, Size, Wish, encode, psnr_over_rates
 from benchmarks.texture import moving_texture, psnr
@@ -147,6 +150,7 @@ def main() -> None:
     parser.add_argument("--backend", default="native")
     parser.add_argument("--pictures", type=int, default=24)
     parser.add_argument("--curve", action="store_true", help="quality over equal rates, by four rates for each speed")
+    parser.add_argument("--setting", help="of native's encoder, instead of its speeds; name one --codec")
     parser.add_argument("--decoders", action="store_true", help="compare decoders instead")
     wish = parser.parse_args()
     for size in wish.size or SIZES:
@@ -157,8 +161,21 @@ def main() -> None:
                 print(line, flush=True)
             continue
         for codec in wish.codec or video_codecs(backend=wish.backend).encode:
-            for speed in wish.speed or speeds(codec, wish.backend):
-                print(_line(wish, codec, size, speed), flush=True)
+            with _only(codec, wish.setting) if wish.setting else nullcontext():
+                for speed in wish.speed or ((0,) if wish.setting else speeds(codec, wish.backend)):
+                    print(_line(wish, codec, size, speed), flush=True)
+
+
+@contextmanager
+def _only(codec: str, setting: str) -> Iterator[None]:
+    """Let a codec have one preset within the context."""
+    from backends.native import codec_presets
+
+    usual: dict[Any, Any] = dict(codec_presets.PRESETS)
+    option = next(iter(usual[codec][0][1].options))
+    only = ((0, codec_presets.Preset(f"{option} {setting}", {option: setting}, 1.0)),)
+    with patch.object(codec_presets, "PRESETS", usual | {codec: only}):
+        yield
 
 
 def _line(wish: argparse.Namespace, codec: str, size: str, speed: int | None) -> str:

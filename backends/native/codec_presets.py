@@ -56,8 +56,8 @@ PRESETS: Final[Mapping[VideoCodec, tuple[tuple[int, Preset], ...]]] = {
 }
 """For each codec, from the best to the fastest: the speed of the API from which a preset is used, and the preset.
 
-Each is better over equal rates than those after it (``--curve``). SVT-AV1's 8, 9 and 11, and x264's medium, fast and
-slow, are not in it: another that takes less time is as good without look-ahead.
+Each is better over equal rates than those after it (``--curve``). SVT-AV1's 8 and 9, its 11 at 1080p, and x264's
+medium, fast and slow are not in it: another that takes less time is as good without look-ahead (``--curve --setting``).
 """
 
 
