@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from av import VideoFrame
@@ -24,6 +25,8 @@ FORMATS: Final = {0: "yuv420p", 1: "yuv422p", 2: "yuv444p", 4: "yuv420p10le"}
 RANGES: Final = frozenset({1, 2})
 """Limited and full, in libwebrtc and in FFmpeg."""
 UNKNOWN_MATRIX: Final = 2
+PARAMETER_SET: Final = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")
+"""A sequence parameter set of H264 (ITU-T H.264 section 7.4.1): with it a key frame needs nothing from before."""
 
 
 class LegacyVideoDecoder:
@@ -34,6 +37,7 @@ class LegacyVideoDecoder:
 
     def __init__(self, codec: VideoCodec, hardware: Hardware) -> None:
         self._number = codec_number(codec, hardware, COMPONENT)
+        self._is_h264 = codec == "H264"
         self._handle = 0
         self._library = ffi.load()
         self._open()
@@ -60,8 +64,7 @@ class LegacyVideoDecoder:
         """See :meth:`shim.spi.engines.VideoDecoder.decode`."""
         if self._waiting and not key_frame:
             raise _error("decoding begins with a key frame, and this is none")
-        if self._waiting and not self._fresh:
-            # What damage has left in a decoder, as another matrix in FFmpeg's, would spoil clean pictures.
+        if not self._fresh and (self._waiting or self._begins_anew(data, key_frame)):
             self.close()
             self._open()
         self._waiting, self._fresh = True, False
@@ -73,6 +76,11 @@ class LegacyVideoDecoder:
         frames = [self._frame(pts, time_base)] if shown else []
         self._waiting = False
         return frames
+
+    def _begins_anew(self, data: bytes, key_frame: bool) -> bool:
+        # FFmpeg conceals damage without a word, and what that leaves behind spoils clean pictures: coefficients of a
+        # macroblock that broke off are added to the next key frame's, and a matrix that was told once is kept.
+        return key_frame and self._is_h264 and PARAMETER_SET.search(data) is not None
 
     def flush(self) -> list[VideoFrame]:
         """See :meth:`shim.spi.engines.VideoDecoder.flush`. libwebrtc's decoders hold nothing back."""

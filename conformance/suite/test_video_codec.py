@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
@@ -519,6 +520,29 @@ def test_any_damage_is_survived(target: Target, codec: str) -> None:
             check_pictures(decoded(decoder, chunks), [picture(number) for number in range(6)])
 
     damaged()
+
+
+@spec("WebCodecs 4", "docs/media.md VideoEncoder and VideoDecoder")
+@every_codec
+def test_damage_that_nobody_tells_ends_with_a_key_frame(target: Target, codec: str) -> None:
+    """A decoder may hide damage. It must not be in what comes after: a key frame needs nothing from before."""
+    (chunk,) = stream(target, codec, 1)
+    with decoder_of(target, codec) as decoder:
+        (clean,) = map(samples_of, decoder.decode(chunk))
+    with decoder_of(target, codec) as decoder:
+        for place in range(8 * 32, min(8 * len(chunk.data), MOST_BITS)):
+            content = bytearray(chunk.data)
+            content[place // 8] ^= 1 << place % 8
+            decoder.decode(replace(chunk, data=bytes(content)))
+            assert samples_of(decoder.decode(chunk)[-1]) == clean, f"after damage in bit {place}"
+
+
+MOST_BITS: Final = 8 * 160
+"""Of a key frame in which damage is tried, beyond the headers."""
+
+
+def samples_of(frame: VideoFrame) -> bytes:
+    return frame.to_ndarray().tobytes()
 
 
 def spoilt(chunk: EncodedVideo, data: st.DataObject) -> EncodedVideo:
