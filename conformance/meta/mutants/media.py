@@ -83,6 +83,15 @@ class ChromaOffByOne(_Painter):
 
 
 @TOPIC.proxy
+class ChromaOffByQuarter(_Painter):
+    """Shift the colours by a quarter of a sample to the right."""
+
+    def painted(self, planes: list[Array]) -> list[Array]:
+        wide = [plane.astype(np.uint16) for plane in planes[1:]]
+        return [planes[0], *(np.asarray((3 * each + np.roll(each, 1, axis=1)) // 4, np.uint8) for each in wide)]
+
+
+@TOPIC.proxy
 class FullRange(_Painter):
     """Stretch the levels from the limited to the full range."""
 
@@ -290,6 +299,14 @@ class HalfAsLoud(_Mixer):
 
     def mixed(self, rows: Array) -> Array:
         return rows // 2
+
+
+@TOPIC.proxy
+class DecibelQuieter(_Mixer):
+    """Deliver sound a decibel below its level."""
+
+    def mixed(self, rows: Array) -> Array:
+        return rows * 0.891
 
 
 @TOPIC.proxy
