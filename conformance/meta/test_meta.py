@@ -42,6 +42,7 @@ TOPICS = {
     "screen",
     "layers",
     "states",
+    "encoded-send",
 }
 WITHOUT_MUTANTS = {
     "test_divergences.py": "asks the register, not a backend",
